@@ -1,0 +1,25 @@
+import cors from 'cors';
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import { healthRoutes, type ReadinessChecks } from './routes/health';
+import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
+import { errorHandler, notFound } from './routes/problem';
+import type { Logger } from './utils/logger';
+
+/** The HTTP side of the service: no network and no Kafka of its own, so that tests can hold it. */
+export const createApp = ({ checks, corsOrigins, logger, ...orders }: OrderRoutesDeps & {
+  checks: ReadinessChecks;
+  /** Origins that browsers may call from; `*` for all. */
+  corsOrigins: string[];
+  logger: Logger;
+}): Express => {
+  const app = express();
+  app.disable('x-powered-by').disable('etag');
+  app.use(helmet());
+  app.use(cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, exposedHeaders: ['Location', 'Retry-After'] }));
+  app.use(healthRoutes({ service: 'service-a', checks }));
+  app.use(orderRoutes(orders));
+  app.use(notFound);
+  app.use(errorHandler(logger));
+  return app;
+};

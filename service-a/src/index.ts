@@ -1,0 +1,93 @@
+import { createServer } from 'node:http';
+import { createApp } from './app';
+import { loadEnv, type Env } from './config/env';
+import { createKafka } from './kafka/client';
+import { createFollower } from './kafka/follower';
+import { keyPartitioner } from './kafka/partitioner';
+import { createPublisher } from './kafka/publisher';
+import { createLogReader } from './processors/follow-log';
+import { createPlaceOrder } from './processors/place-order';
+import { createProjection } from './processors/projection';
+import { createLogger } from './utils/logger';
+import { closeServer, listen } from './utils/server';
+import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { createTrail } from './utils/trail';
+
+const start = async (env: Env): Promise<void> => {
+  const logger = createLogger({ level: env.LOG_LEVEL, service: 'service-a' });
+  exitOnUncaught(logger);
+  const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
+  const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
+
+  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  const publisher = createPublisher({
+    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false }),
+    probe: async () => {
+      const admin = kafka.admin({ retry: { retries: 0 } });
+      try {
+        await admin.connect();
+        await admin.fetchTopicMetadata({ topics: [topics.orders] });
+      } finally {
+        await admin.disconnect();
+      }
+    },
+    topic: topics.orders,
+    queueMax: env.PUBLISH_QUEUE_MAX,
+    expiryMs: env.PUBLISH_TIMEOUT_MS,
+    logger,
+  });
+  const projection = createProjection({ max: env.ORDERS_MAX });
+  const placeOrder = createPlaceOrder({
+    projection,
+    timeoutMs: env.PUBLISH_TIMEOUT_MS,
+    publish: async (event) => {
+      const { orderId } = event.data;
+      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(JSON.stringify(event)));
+      trail.log('order published', { orderId, topic: topics.orders, ...position });
+    },
+  });
+  const follower = createFollower({
+    kafka,
+    groupId: env.KAFKA_GROUP_ID,
+    topics: Object.values(topics),
+    handle: createLogReader({ topics, projection, trail, logger }),
+    logger,
+  });
+
+  const app = createApp({
+    placeOrder,
+    projection,
+    caughtUp: follower.caughtUp,
+    checks: () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() }),
+    corsOrigins: env.CORS_ORIGINS,
+    bodyLimitBytes: env.BODY_LIMIT_BYTES,
+    logger,
+  });
+  const server = createServer(app);
+
+  shutdownOnSignal({
+    logger,
+    deadlineMs: 9_500,
+    steps: [
+      { name: 'http', run: () => closeServer(server, env.PUBLISH_TIMEOUT_MS + 500) },
+      { name: 'consumer', run: follower.stop },
+      { name: 'producer', run: publisher.stop },
+      { name: 'trail', run: async () => trail.close() },
+    ],
+  });
+  publisher.start();
+  follower.start();
+  await listen(server, { host: env.HOST, port: env.PORT });
+  logger.info('listening', { host: env.HOST, port: env.PORT });
+};
+
+const fail = (error: unknown): never => {
+  process.stderr.write(`service-a cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+};
+
+try {
+  start(loadEnv()).catch(fail);
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,191 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, PartitionAssigner } from 'kafkajs';
+import { AssignerProtocol } from 'kafkajs';
+import type { Logger } from '../utils/logger';
+import { superviseConsumer } from './supervise';
+
+/** What to do with a record. Must not throw: a record that means nothing is the handler's to count. */
+export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
+
+const COMMIT_INTERVAL_MS = 1_000;
+/** So many records are handled before other work of the process gets its turn. */
+const CHUNK_RECORDS = 1_000;
+
+/**
+ * Gives every partition to every member: each instance of the service holds the whole state, so each reads the whole log. The group
+ * exists for what it shows (members, lag), not to divide the work.
+ */
+const everyPartitionToEveryMember: PartitionAssigner = ({ cluster }) => ({
+  name: 'EveryPartitionToEveryMember',
+  version: 0,
+  assign: async ({ members, topics }) => {
+    const assignment = Object.fromEntries(topics.map((topic) =>
+      [topic, cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)]));
+    return members.map(({ memberId }) => ({
+      memberId,
+      memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: 0, assignment, userData: Buffer.alloc(0) }),
+    }));
+  },
+  protocol: ({ topics }) => ({
+    name: 'EveryPartitionToEveryMember',
+    metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
+  }),
+});
+
+type Cursor = {
+  topic: string;
+  partition: number;
+  /** Next offset to handle. */
+  next: bigint;
+  /** End offset seen at the start. */
+  end: bigint;
+};
+
+export type Follower = ReturnType<typeof createFollower>;
+
+/**
+ * Reads the topics from their beginning, every partition of them, and goes on following them. Where it stands is its own knowledge
+ * (the state lives in this process), so after a rebalance or a reconnect it goes on there; what it commits is for lag tools to see.
+ */
+export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
+  kafka: Kafka;
+  groupId: string;
+  topics: string[];
+  handle: HandleRecord;
+  logger: Logger;
+}) => {
+  const cursors = new Map<string, Cursor>();
+  let stopping = false;
+  let behind: Set<Cursor> | undefined;
+  let commitTimer: NodeJS.Timeout | undefined;
+  let handled = 0;
+  const startedAt = Date.now();
+
+  const cursorOf = (topic: string, partition: number): Cursor => {
+    const id = `${topic}/${partition}`;
+    let cursor = cursors.get(id);
+    if (cursor === undefined) cursors.set(id, cursor = { topic, partition, next: 0n, end: 0n });
+    return cursor;
+  };
+
+  const readEnds = async (admin: Admin): Promise<void> => {
+    await admin.connect();
+    for (const topic of topics) {
+      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+        Object.assign(cursorOf(topic, partition), { next: BigInt(low), end: BigInt(high) });
+      }
+    }
+  };
+
+  /** Asks the broker where the log begins and ends now, for as long as it takes to get an answer. */
+  const learnEnds = async (): Promise<void> => {
+    while (behind === undefined && !stopping) {
+      const admin = kafka.admin();
+      try {
+        await readEnds(admin);
+        behind = new Set([...cursors.values()].filter(({ next, end }) => next < end));
+        const records = [...behind].reduce((sum, { next, end }) => sum + Number(end - next), 0);
+        logger.info('rebuilding state from the log', { records, partitions: behind.size });
+        noteCaughtUp();
+      } catch (error) {
+        logger.warn('cannot read the ends of the topics, trying again', { error });
+        await setTimeout(1_000, undefined, { ref: false });
+      } finally {
+        await admin.disconnect().catch(() => undefined);
+      }
+    }
+  };
+
+  const noteCaughtUp = (): void => {
+    if (behind?.size === 0) logger.info('state is rebuilt', { records: handled, seconds: (Date.now() - startedAt) / 1_000 });
+  };
+
+  const advance = (cursor: Cursor, next: bigint): void => {
+    cursor.next = next;
+    if (behind === undefined || behind.size === 0 || next < cursor.end) return;
+    if (behind.delete(cursor)) noteCaughtUp();
+  };
+
+  const eachBatch = async ({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> => {
+    const { topic, partition, messages } = batch;
+    const cursor = cursorOf(topic, partition);
+    for (let first = 0; first < messages.length; first += CHUNK_RECORDS) {
+      if (!isRunning() || isStale()) return;
+      const chunk = messages.slice(first, first + CHUNK_RECORDS);
+      for (const message of chunk) handle({ topic, partition, message });
+      handled += chunk.length;
+      const isLast = first + CHUNK_RECORDS >= messages.length;
+      advance(cursor, BigInt(isLast ? batch.lastOffset() : chunk.at(-1)!.offset) + 1n);
+      if (!isLast) {
+        supervised.sign();
+        await heartbeat();
+        await setImmediate();
+      }
+    }
+  };
+
+  const begin = async (consumer: Consumer): Promise<void> => {
+    await learnEnds();
+    if (stopping) return;
+    await consumer.connect();
+    await consumer.subscribe({ topics, fromBeginning: true });
+    // Emitted before the first fetch of the new generation, so the seeks are in place when it begins.
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
+        for (const partition of partitions) consumer.seek({ topic, partition, offset: cursorOf(topic, partition).next.toString() });
+      }
+    });
+    await consumer.run({ autoCommit: false, eachBatch });
+  };
+
+  const supervised = superviseConsumer({
+    create: () => kafka.consumer({
+      groupId,
+      partitionAssigners: [everyPartitionToEveryMember],
+      allowAutoTopicCreation: false,
+      sessionTimeout: 10_000,
+      rebalanceTimeout: 10_000,
+      heartbeatInterval: 1_000,
+      maxWaitTimeInMs: 250,
+      retry: { retries: 3, restartOnFailure: async () => false },
+    }),
+    begin,
+    logger,
+  });
+
+  let committed = '';
+  const commit = async (): Promise<void> => {
+    const offsets = [...cursors.values()].map(({ topic, partition, next }) => ({ topic, partition, offset: next.toString() }));
+    const fingerprint = JSON.stringify(offsets);
+    const consumer = supervised.current();
+    if (!supervised.healthy() || consumer === undefined || fingerprint === committed) return;
+    try {
+      await consumer.commitOffsets(offsets);
+      committed = fingerprint;
+    } catch (error) {
+      logger.debug('commit failed, the next one covers it', { error });
+    }
+  };
+
+  const commitForever = async (): Promise<void> => {
+    await commit();
+    if (!stopping) commitTimer = global.setTimeout(() => void commitForever(), COMMIT_INTERVAL_MS);
+  };
+
+  return {
+    start: (): void => {
+      supervised.start();
+      void commitForever();
+    },
+    stop: async (): Promise<void> => {
+      stopping = true;
+      clearTimeout(commitTimer);
+      await commit();
+      await supervised.stop();
+    },
+    /** True from the moment every partition has been read to the end it had at the start. */
+    caughtUp: (): boolean => behind?.size === 0,
+    /** Joined, and in touch with the broker. */
+    healthy: supervised.healthy,
+  };
+};

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Characters are counted as people and JSON Schema do: code points, not UTF-16 units. */
+const text = (maximum: number) => z.string().min(1).refine(
+  (value) => value.length <= maximum || (value.length <= 2 * maximum && [...value].length <= maximum),
+  `Too long: at most ${maximum} characters`,
+);
+
+export const uuidSchema = z.string().regex(UUID, 'Must be a UUID').transform((value) => value.toLowerCase());
+const timestampSchema = z.iso.datetime({ offset: true });
+const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'Must be three capital letters');
+
+const itemSchema = z.object({
+  productId: text(128),
+  quantity: z.int().positive(),
+  price: z.number().nonnegative(),
+});
+
+/** An order as it travels in `orders`. */
+export const orderSchema = z.object({
+  orderId: uuidSchema,
+  userId: text(128),
+  amount: z.number().positive(),
+  currency: currencySchema,
+  items: z.array(itemSchema).min(1).max(500),
+});
+
+/** An order as a client posts it: the id may be left to the service. */
+export const orderRequestSchema = orderSchema.extend({ orderId: uuidSchema.optional() });
+
+export const orderCreatedSchema = z.object({
+  eventType: z.literal('ORDER_CREATED'),
+  eventId: z.string(),
+  timestamp: timestampSchema,
+  data: orderSchema,
+});
+
+const paymentCompletedSchema = z.object({
+  eventType: z.literal('PAYMENT_COMPLETED'),
+  timestamp: timestampSchema,
+  data: z.object({ orderId: uuidSchema, paymentId: uuidSchema, paymentStatus: z.literal('completed') }),
+});
+
+const deadLetterSchema = z.object({
+  originalKey: z.string().nullable(),
+  originalValue: z.unknown(),
+  originalValueEncoding: z.enum(['json', 'utf8', 'base64', 'none']),
+  errorType: z.string(),
+  errorMessage: z.string(),
+  failedAt: timestampSchema,
+  retryCount: z.int().nonnegative(),
+});
+
+export type Order = z.output<typeof orderSchema>;
+export type OrderRequest = z.output<typeof orderRequestSchema>;
+export type OrderCreated = z.output<typeof orderCreatedSchema>;
+
+export type Failure = { type: string; message: string; retryCount: number; failedAt: string };
+
+/** What a record says about an order, in this service's words. Times are ISO 8601 and come from the record. */
+export type OrderFact =
+  | { kind: 'created'; orderId: string; order: Order; at: string }
+  | { kind: 'paid'; orderId: string; paymentId: string; at: string }
+  | { kind: 'failed'; orderId: string; order: Order; createdAt: string; failure: Failure };
+
+/** A record that cannot be read as what its topic carries. */
+export class UnreadableRecordError extends Error {
+  override readonly name = 'UnreadableRecordError';
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+const parse = <T>(schema: z.ZodType<T>, value: unknown): T => {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new UnreadableRecordError(`${issue?.path.join('.') || 'record'}: ${issue?.message}`);
+};
+
+const readJson = (value: Uint8Array | null): unknown => {
+  if (value === null) throw new UnreadableRecordError('record has no value');
+  try {
+    return JSON.parse(utf8.decode(value));
+  } catch (cause) {
+    throw new UnreadableRecordError('record is not UTF-8 JSON', { cause });
+  }
+};
+
+const readOrderEvent = (key: string | null, event: unknown): OrderCreated => {
+  const created = parse(orderCreatedSchema, event);
+  if (key?.toLowerCase() !== created.data.orderId) throw new UnreadableRecordError('key differs from data.orderId');
+  return created;
+};
+
+/** @throws UnreadableRecordError */
+export const readOrderCreated = (key: Uint8Array | null, value: Uint8Array | null): OrderFact => {
+  const { data, timestamp } = readOrderEvent(key && Buffer.from(key).toString(), readJson(value));
+  return { kind: 'created', orderId: data.orderId, order: data, at: timestamp };
+};
+
+/** @throws UnreadableRecordError */
+export const readPaymentCompleted = (_key: Uint8Array | null, value: Uint8Array | null): OrderFact => {
+  const { data, timestamp } = parse(paymentCompletedSchema, readJson(value));
+  return { kind: 'paid', orderId: data.orderId, paymentId: data.paymentId, at: timestamp };
+};
+
+/**
+ * A dead letter is about an order only if its original was one: rubbish under an order's key says nothing of that order.
+ * @returns undefined for a dead letter whose original is no order
+ * @throws UnreadableRecordError
+ */
+export const readDeadLetter = (_key: Uint8Array | null, value: Uint8Array | null): OrderFact | undefined => {
+  const letter = parse(deadLetterSchema, readJson(value));
+  try {
+    const original = letter.originalValueEncoding === 'utf8' ? JSON.parse(String(letter.originalValue)) as unknown : letter.originalValue;
+    const { data, timestamp } = readOrderEvent(letter.originalKey, original);
+    return {
+      kind: 'failed',
+      orderId: data.orderId,
+      order: data,
+      createdAt: timestamp,
+      failure: { type: letter.errorType, message: letter.errorMessage, retryCount: letter.retryCount, failedAt: letter.failedAt },
+    };
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import type { Order, OrderCreated } from '../kafka/messages';
+import { canonicalText, statusOf, type OrderStatus, type Projection } from './projection';
+
+/** Resolves once all in-sync replicas hold the event; rejects with BrokerUnavailableError or QueueFullError. */
+export type PublishOrder = (event: OrderCreated) => Promise<void>;
+
+/** The same `orderId` stands for another order already. */
+export class OrderConflictError extends Error {
+  override readonly name = 'OrderConflictError';
+}
+
+/** The broker did not acknowledge the event in time. Whether it holds the event is told by the log later; posting again is safe. */
+export class BrokerUnavailableError extends Error {
+  override readonly name = 'BrokerUnavailableError';
+}
+
+/** More requests wait for the broker than the service will hold. */
+export class QueueFullError extends Error {
+  override readonly name = 'QueueFullError';
+}
+
+type InFlight = { text: string; acknowledged: Promise<void> };
+
+export type PlaceOrder = ReturnType<typeof createPlaceOrder>;
+
+/** Rejects with BrokerUnavailableError when `promise` has not settled after `ms` milliseconds. */
+const within = async (promise: Promise<void>, ms: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new BrokerUnavailableError(`no acknowledgement within ${ms} ms`)), ms);
+  });
+  try {
+    await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/**
+ * Accepts orders, once each: the same order posted again is answered with its status and publishes nothing, be the first one known from
+ * the log or still on its way to the broker.
+ */
+export const createPlaceOrder = ({ projection, publish, timeoutMs }: {
+  projection: Pick<Projection, 'get' | 'apply'>;
+  publish: PublishOrder;
+  timeoutMs: number;
+}) => {
+  const inFlight = new Map<string, InFlight>();
+
+  const send = (order: Order, text: string): InFlight => {
+    const event: OrderCreated = { eventType: 'ORDER_CREATED', eventId: randomUUID(), timestamp: new Date().toISOString(), data: order };
+    const acknowledged = publish(event)
+      .then(() => {
+        projection.apply({ kind: 'created', orderId: order.orderId, order, at: event.timestamp }, 'broker-ack');
+      })
+      .finally(() => inFlight.delete(order.orderId));
+    const entry = { text, acknowledged };
+    inFlight.set(order.orderId, entry);
+    return entry;
+  };
+
+  /**
+   * @returns the order's status, after the broker acknowledged its event
+   * @throws OrderConflictError, BrokerUnavailableError, QueueFullError
+   */
+  return async (order: Order): Promise<OrderStatus> => {
+    const text = canonicalText(order);
+    const known = projection.get(order.orderId);
+    if (known?.order !== undefined) {
+      if (known.order.text !== text) throw new OrderConflictError(order.orderId);
+      return statusOf(known);
+    }
+    const sending = inFlight.get(order.orderId) ?? send(order, text);
+    if (sending.text !== text) throw new OrderConflictError(order.orderId);
+    await within(sending.acknowledged, timeoutMs);
+    return 'pending';
+  };
+};

@@ -1,0 +1,108 @@
+import type { Failure, Order, OrderFact } from '../kafka/messages';
+
+export type OrderStatus = 'pending' | 'completed' | 'failed';
+
+/** An order as `GET /orders/:id` shows it. Every time comes from a record. */
+export type OrderView = Order & {
+  status: OrderStatus;
+  createdAt: string;
+  updatedAt: string;
+  paymentId?: string;
+  failure?: Failure;
+};
+
+/**
+ * What is known of one order. The order is held as its canonical JSON text: one string costs a fraction of the object's memory, and
+ * two orders are equal when their texts are.
+ */
+export type OrderEntry = {
+  readonly order?: { readonly text: string; readonly createdAt: string; readonly source: 'broker-ack' | 'dead-letter' | 'log' };
+  readonly payment?: { readonly paymentId: string; readonly at: string };
+  readonly failure?: Failure;
+};
+
+/** Canonical JSON of a validated order: its fields in one order, so that equal orders have equal texts. */
+export const canonicalText = ({ orderId, userId, amount, currency, items }: Order): string => JSON.stringify({
+  orderId, userId, amount, currency, items: items.map(({ productId, quantity, price }) => ({ productId, quantity, price })),
+});
+
+export const statusOf = (entry: OrderEntry): OrderStatus => {
+  if (entry.payment !== undefined) return 'completed';
+  return entry.failure === undefined ? 'pending' : 'failed';
+};
+
+/**
+ * Folds one fact into what is known. The result depends only on the facts, not on how topics interleave: the first order and the first
+ * payment of the log stand, the last failure stands, and a payment outweighs every failure.
+ * What was shown before the log delivered it (at the broker's acknowledgement, or from a dead letter) gives way to the log.
+ * @returns the same entry when nothing changed
+ */
+export const applyFact = (entry: OrderEntry, fact: OrderFact, source: 'broker-ack' | 'log' = 'log'): OrderEntry => {
+  switch (fact.kind) {
+    case 'created':
+      if (entry.order?.source === 'log' || (entry.order !== undefined && source === 'broker-ack')) return entry;
+      return { ...entry, order: { text: canonicalText(fact.order), createdAt: fact.at, source } };
+    case 'paid':
+      return entry.payment === undefined ? { ...entry, payment: { paymentId: fact.paymentId, at: fact.at } } : entry;
+    case 'failed':
+      return {
+        ...entry,
+        order: entry.order ?? { text: canonicalText(fact.order), createdAt: fact.createdAt, source: 'dead-letter' },
+        failure: fact.failure,
+      };
+  }
+};
+
+/** @returns undefined while the order itself is unknown, for example when retention cut it and left its payment */
+export const viewOf = (entry: OrderEntry): OrderView | undefined => {
+  if (entry.order === undefined) return undefined;
+  const { text, createdAt } = entry.order;
+  const status = statusOf(entry);
+  const order = JSON.parse(text) as Order;
+  if (entry.payment !== undefined) return { ...order, status, createdAt, updatedAt: entry.payment.at, paymentId: entry.payment.paymentId };
+  if (entry.failure !== undefined) return { ...order, status, createdAt, updatedAt: entry.failure.failedAt, failure: entry.failure };
+  return { ...order, status, createdAt, updatedAt: createdAt };
+};
+
+export type Projection = ReturnType<typeof createProjection>;
+
+/** The state of all orders, folded from the topics and held in memory: at most `max` orders, the oldest finished ones go first. */
+export const createProjection = ({ max }: { max: number }) => {
+  const entries = new Map<string, OrderEntry>();
+  /** Ids in the order in which they finished: what to evict next, without a search. May name an id twice or one that is gone. */
+  let finished: string[] = [];
+  let evicted = 0;
+
+  const nextToEvict = (): string | undefined => {
+    while (evicted < finished.length) {
+      const id = finished[evicted]!;
+      evicted += 1;
+      if (entries.has(id)) return id;
+    }
+    return entries.keys().next().value;
+  };
+
+  const evict = (): void => {
+    while (entries.size > max) entries.delete(nextToEvict()!);
+    if (evicted > 10_000 && evicted > finished.length / 2) {
+      finished = finished.slice(evicted);
+      evicted = 0;
+    }
+  };
+
+  return {
+    /** @returns the order's status if the fact changed what is known of it */
+    apply: (fact: OrderFact, source: 'broker-ack' | 'log' = 'log'): OrderStatus | undefined => {
+      const before = entries.get(fact.orderId);
+      const after = applyFact(before ?? {}, fact, source);
+      if (after === before) return undefined;
+      entries.set(fact.orderId, after);
+      const status = statusOf(after);
+      if (status !== 'pending' && (before === undefined || statusOf(before) !== status)) finished.push(fact.orderId);
+      evict();
+      return status;
+    },
+    get: (orderId: string): OrderEntry | undefined => entries.get(orderId),
+    size: (): number => entries.size,
+  };
+};

@@ -1,0 +1,109 @@
+import { createServer } from 'node:http';
+import { createApp } from './app';
+import { loadEnv, type Env } from './config/env';
+import { createKafka } from './kafka/client';
+import { createOrderConsumer } from './kafka/consumer';
+import { toDeadLetter } from './kafka/dead-letter';
+import { keyPartitioner } from './kafka/partitioner';
+import { createPublisher } from './kafka/publisher';
+import { createSimulatedGateway, type Gateway } from './processors/gateway';
+import { createProcessOrder } from './processors/process-order';
+import { createLimiter } from './utils/limiter';
+import { createLogger } from './utils/logger';
+import { closeServer, listen } from './utils/server';
+import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { createTrail } from './utils/trail';
+
+const limited = (gateway: Gateway, concurrency: number): Gateway => {
+  const limit = createLimiter(concurrency);
+  return (request, signal) => limit(async () => gateway(request, signal));
+};
+
+const start = async (env: Env): Promise<void> => {
+  const logger = createLogger({ level: env.LOG_LEVEL, service: 'service-b' });
+  exitOnUncaught(logger);
+  const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
+  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+
+  // A connection for each topic: one that cannot be written to does not hold back the other.
+  const publisherFor = (topic: string) => createPublisher({
+    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } }),
+    topic,
+    logger,
+  });
+  const payments = publisherFor(env.PAYMENTS_TOPIC);
+  const deadLetters = publisherFor(env.DLT_TOPIC);
+
+  const processOrder = createProcessOrder({
+    gateway: limited(createSimulatedGateway({
+      successRate: env.PAYMENT_SUCCESS_RATE,
+      transientRate: env.PAYMENT_TRANSIENT_RATE,
+      latencyMs: env.PAYMENT_LATENCY_MS,
+    }), env.PAYMENT_CONCURRENCY),
+    maxRetries: env.PAYMENT_MAX_RETRIES,
+    retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
+    publishPayment: async (event, { partition }, signal) => {
+      const { orderId, paymentId } = event.data;
+      const outcome = { key: Buffer.from(orderId), value: JSON.stringify(event), fallbackPartition: partition };
+      const position = await payments.publish(outcome, signal);
+      trail.log('payment published', { orderId, paymentId, topic: env.PAYMENTS_TOPIC, ...position });
+    },
+    publishDeadLetter: async ({ record, error, retryCount }, signal) => {
+      const { key } = record.message;
+      const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt: new Date(), groupId: env.KAFKA_GROUP_ID });
+      const position = await deadLetters.publish({ key, value, headers, fallbackPartition: record.partition }, signal);
+      trail.log('order dead-lettered', {
+        orderId: key?.toString().slice(0, 64), errorType: error.name, retryCount, topic: env.DLT_TOPIC, ...position,
+      });
+    },
+  });
+  const consumer = createOrderConsumer({
+    kafka,
+    topic: env.ORDERS_TOPIC,
+    groupId: env.KAFKA_GROUP_ID,
+    process: (record, signal) => {
+      const { topic, partition, message } = record;
+      trail.log('order consumed', { orderId: message.key?.toString().slice(0, 64), topic, partition, offset: message.offset });
+      return processOrder(record, signal);
+    },
+    logger,
+  });
+
+  const app = createApp({
+    checks: () => ({
+      paymentsWritable: payments.healthy(),
+      deadLettersWritable: deadLetters.healthy(),
+      consumerJoined: consumer.healthy(),
+    }),
+    corsOrigins: env.CORS_ORIGINS,
+    logger,
+  });
+  const server = createServer(app);
+
+  shutdownOnSignal({
+    logger,
+    deadlineMs: 9_500,
+    steps: [
+      { name: 'http', run: () => closeServer(server, 500) },
+      { name: 'consumer', run: consumer.stop },
+      { name: 'producers', run: () => Promise.all([payments.stop(), deadLetters.stop()]) },
+      { name: 'trail', run: async () => trail.close() },
+    ],
+  });
+  payments.start();
+  deadLetters.start();
+  consumer.start();
+  await listen(server, { host: env.HOST, port: env.PORT });
+  logger.info('listening', { host: env.HOST, port: env.PORT });
+};
+
+const fail = (error: unknown): never => {
+  process.stderr.write(`service-b cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+};
+
+try {
+  start(loadEnv()).catch(fail);
+} catch (error) {
+  fail(error);
+}

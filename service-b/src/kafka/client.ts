@@ -1,0 +1,35 @@
+import net from 'node:net';
+import tls from 'node:tls';
+import { Kafka, logLevel, type ISocketFactory, type logCreator } from 'kafkajs';
+import type { Logger } from '../utils/logger';
+import { tameRequestQueue } from './request-queue';
+
+/** Small requests must not wait for Nagle's algorithm. */
+const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  const socket = ssl ? tls.connect({ host, port, ...ssl }, onConnect) : net.connect({ host, port }, onConnect);
+  return socket.setKeepAlive(true, 60_000).setNoDelay(true);
+};
+
+/**
+ * KafkaJS reports every failed try as an error although it tries again; what counts as an error here is said by the callers,
+ * which know whether anything was lost. Its own lines are warnings, its chatter is for `debug`.
+ */
+const throughWinston = (logger: Logger): logCreator => () => ({ namespace, level, log }) => {
+  const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = log;
+  logger.log(level <= logLevel.WARN ? 'warn' : 'debug', `kafkajs: ${message}`, { namespace, ...fields });
+};
+
+/** The Kafka client of this service. Retries inside one call are few: whoever calls decides how long to go on. */
+export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; clientId: string; logger: Logger }): Kafka => {
+  tameRequestQueue();
+  return new Kafka({
+    brokers,
+    clientId,
+    socketFactory,
+    connectionTimeout: 3_000,
+    requestTimeout: 10_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
+    logLevel: logger.isDebugEnabled() ? logLevel.DEBUG : logLevel.WARN,
+    logCreator: throughWinston(logger),
+  });
+};

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { InvalidOrderError, type Order } from '../processors/order';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+const text = (maximum: number) => z.string().min(1).refine((value) => [...value].length <= maximum, `Too long: at most ${maximum} characters`);
+
+/** What this service reads of an ORDER_CREATED event; fields it does not know are ignored. */
+const orderCreatedSchema = z.object({
+  eventType: z.literal('ORDER_CREATED'),
+  eventId: z.string(),
+  timestamp: z.iso.datetime({ offset: true }),
+  data: z.object({
+    orderId: z.string().regex(UUID, 'Must be a UUID').transform((value) => value.toLowerCase()),
+    userId: text(128),
+    amount: z.number().positive(),
+    currency: z.string().regex(/^[A-Z]{3}$/, 'Must be three capital letters'),
+    items: z.array(z.object({ productId: text(128), quantity: z.int().positive(), price: z.number().nonnegative() })).min(1).max(500),
+  }),
+});
+
+export type PaymentCompleted = {
+  eventType: 'PAYMENT_COMPLETED';
+  eventId: string;
+  timestamp: string;
+  data: { orderId: string; paymentId: string; paymentStatus: 'completed'; amount: number; currency: string; processedAt: string };
+};
+
+const MAX_FAULTS_SHOWN = 10;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+const parseJson = (value: Uint8Array | null): unknown => {
+  if (value === null) throw new InvalidOrderError('record has no value');
+  let decoded: string;
+  try {
+    decoded = utf8.decode(value);
+  } catch (cause) {
+    throw new InvalidOrderError('value is not valid UTF-8', { cause });
+  }
+  try {
+    return JSON.parse(decoded);
+  } catch (cause) {
+    throw new InvalidOrderError('value is not valid JSON', { cause });
+  }
+};
+
+/**
+ * Reads a record of `orders`: bytes, then JSON, then schema, then key.
+ * @throws InvalidOrderError that names what is wrong
+ */
+export const readOrder = (key: Buffer | null, value: Buffer | null): Order => {
+  const parsed = orderCreatedSchema.safeParse(parseJson(value));
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'event'}: ${message}`);
+    const more = faults.length > MAX_FAULTS_SHOWN ? `; and ${faults.length - MAX_FAULTS_SHOWN} more` : '';
+    throw new InvalidOrderError(`not a valid ORDER_CREATED event: ${faults.slice(0, MAX_FAULTS_SHOWN).join('; ')}${more}`);
+  }
+  const { orderId, userId, amount, currency } = parsed.data.data;
+  if (key === null) throw new InvalidOrderError('record has no key; it must be data.orderId');
+  if (key.toString().toLowerCase() !== orderId) throw new InvalidOrderError('key differs from data.orderId');
+  return { orderId, userId, amount, currency };
+};

@@ -1,0 +1,158 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { KafkaJSError, type IHeaders, type Producer } from 'kafkajs';
+import type { Logger } from '../utils/logger';
+import type { PlacedMessage } from './partitioner';
+
+/** Where a record was appended. */
+export type Position = { partition: number; offset: string };
+
+export type OutcomeRecord = {
+  key: Buffer | null;
+  value: string;
+  headers?: IHeaders;
+  /** Where a record without a key goes. */
+  fallbackPartition: number;
+};
+
+type Waiting = {
+  message: PlacedMessage;
+  bytes: number;
+  signal: AbortSignal;
+  resolve: (position: Position) => void;
+  reject: (reason: unknown) => void;
+};
+
+/** KafkaJS groups a batch by partition in quadratic time: past some hundreds of records one batch more is cheaper. */
+const MAX_RECORDS = 500;
+/** Keeps a batch below the topic's max.message.bytes; a larger record goes alone. */
+const MAX_BYTES = 900_000;
+const RECORD_OVERHEAD_BYTES = 64;
+const RETRY_MS = { first: 200, most: 2_000 };
+
+/** KafkaJS wraps a retriable error that it has retried for long enough in one that says it is not. */
+const isRetriable = (error: unknown): boolean =>
+  !(error instanceof KafkaJSError) || error.retriable || error.name === 'KafkaJSNumberOfRetriesExceeded';
+
+export type Publisher = ReturnType<typeof createPublisher>;
+
+/**
+ * Publishes to one topic and does not give up: a record waits until the broker holds it, or until nobody waits for it any more.
+ * One produce request at a time; what arrives meanwhile goes with the next one.
+ */
+export const createPublisher = ({ producer, topic, logger }: {
+  producer: Pick<Producer, 'connect' | 'send' | 'disconnect'>;
+  topic: string;
+  logger: Logger;
+}) => {
+  let queue: Waiting[] = [];
+  let sending = false;
+  let connected = false;
+  let failing = false;
+  let stopping = false;
+  /** While positive, records go one by one, so that one the broker refuses for good does not hold back the others. */
+  let isolate = 0;
+
+  const takeBatch = (): Waiting[] => {
+    const batch: Waiting[] = [];
+    const most = isolate > 0 ? 1 : MAX_RECORDS;
+    let bytes = 0;
+    let taken = 0;
+    for (const waiting of queue) {
+      if (waiting.signal.aborted) {
+        waiting.reject(waiting.signal.reason);
+      } else {
+        bytes += waiting.bytes;
+        if (batch.length > 0 && (bytes > MAX_BYTES || batch.length === most)) break;
+        batch.push(waiting);
+      }
+      taken += 1;
+    }
+    queue = taken === queue.length ? [] : queue.slice(taken);
+    return batch;
+  };
+
+  const sendBatch = async (batch: Waiting[]): Promise<void> => {
+    const metadata = await producer.send({ topic, acks: -1, timeout: 5_000, messages: batch.map(({ message }) => message) });
+    const nextOffset = new Map(metadata.map(({ partition, baseOffset }) => [partition, BigInt(baseOffset ?? '-1')]));
+    for (const { message, resolve } of batch) {
+      const partition = message.placedOn ?? -1;
+      const offset = nextOffset.get(partition) ?? -1n;
+      nextOffset.set(partition, offset + 1n);
+      resolve({ partition, offset: offset.toString() });
+    }
+  };
+
+  /** Puts a refused batch back: at the front to try again, a lone record that the broker refuses for good at the end. */
+  const putBack = (batch: Waiting[], error: unknown): void => {
+    if (isRetriable(error)) {
+      queue = [...batch, ...queue];
+    } else if (batch.length > 1) {
+      isolate = batch.length;
+      queue = [...batch, ...queue];
+    } else {
+      queue.push(...batch);
+    }
+  };
+
+  const drain = async (): Promise<void> => {
+    sending = true;
+    // What arrives in the same turn of the event loop goes with the same request.
+    await setImmediate();
+    let pauseMs = RETRY_MS.first;
+    while (queue.length > 0) {
+      const batch = takeBatch();
+      if (batch.length === 0) continue;
+      isolate = Math.max(0, isolate - 1);
+      try {
+        if (!connected) await connect();
+        await sendBatch(batch);
+        if (failing) logger.info('publishing works again', { topic });
+        failing = false;
+        pauseMs = RETRY_MS.first;
+      } catch (error) {
+        failing = true;
+        putBack(batch, error);
+        logger.error('publishing failed, trying again', { topic, records: batch.length, waiting: queue.length, error });
+        await setTimeout(pauseMs);
+        pauseMs = Math.min(pauseMs * 2, RETRY_MS.most);
+      }
+    }
+    sending = false;
+  };
+
+  const connect = async (): Promise<void> => {
+    await producer.connect();
+    connected = true;
+    logger.info('producer connected', { topic });
+  };
+
+  const connectForever = async (): Promise<void> => {
+    while (!connected && !stopping) {
+      try {
+        await connect();
+      } catch (error) {
+        logger.warn('producer cannot connect, trying again', { topic, error });
+        await setTimeout(RETRY_MS.most, undefined, { ref: false });
+      }
+    }
+  };
+
+  return {
+    /** Connects in the background, for as long as it takes. */
+    start: (): void => void connectForever(),
+    /** Disconnects. What still waits is not published: its records were not committed and are consumed again. */
+    stop: async (): Promise<void> => {
+      stopping = true;
+      await producer.disconnect();
+    },
+    /** Resolves once all in-sync replicas hold the record; rejects with the reason of `signal` if that aborts before the record is sent. */
+    publish: ({ key, value, headers = {}, fallbackPartition }: OutcomeRecord, signal: AbortSignal): Promise<Position> =>
+      new Promise((resolve, reject) => {
+        const bytes = (key?.length ?? 0) + Buffer.byteLength(value) + RECORD_OVERHEAD_BYTES;
+        queue.push({ message: { key, value, headers, fallbackPartition }, bytes, signal, resolve, reject });
+        if (!sending) void drain();
+      }),
+    /** Connected, and the last try was no failure. */
+    healthy: (): boolean => connected && !failing,
+  };
+};

@@ -1,0 +1,40 @@
+import winston from 'winston';
+
+export type Logger = winston.Logger;
+
+/** Turns an error into plain data, so that it travels as a field and keeps its cause. */
+const plainError = (error: Error): Record<string, unknown> => ({
+  name: error.name,
+  message: error.message,
+  ...('code' in error ? { code: error.code } : {}),
+  ...('type' in error ? { type: error.type } : {}),
+  stack: error.stack,
+  ...(error.cause === undefined ? {} : { cause: error.cause }),
+});
+
+const replacer = (_key: string, value: unknown): unknown => {
+  if (value instanceof Error) return plainError(value);
+  return typeof value === 'bigint' ? value.toString() : value;
+};
+
+const stamp = winston.format((info) => Object.assign(info, { timestamp: new Date().toISOString() }));
+
+/** One JSON object a line: timestamp, level, service, message, then the fields of the event. */
+const jsonLine = winston.format.printf(({ timestamp, level, service, message, ...fields }) =>
+  JSON.stringify({ timestamp, level, service, message, ...fields }, replacer));
+
+const readableLine = winston.format.printf(({ timestamp, level, service, message, ...fields }) => {
+  const details = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields, replacer)}`;
+  return `${String(timestamp).slice(11, 23)} ${level} ${String(service)} ${String(message)}${details}`;
+});
+
+/** JSON lines on stdout; readable and coloured when a terminal is attached. */
+export const createLogger = ({ level, service }: { level: string; service: string }): Logger =>
+  winston.createLogger({
+    level,
+    defaultMeta: { service },
+    format: process.stdout.isTTY
+      ? winston.format.combine(stamp(), winston.format.colorize(), readableLine)
+      : winston.format.combine(stamp(), jsonLine),
+    transports: [new winston.transports.Console()],
+  });
