@@ -127,10 +127,10 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, logger }: 
     create: () => kafka.consumer({
       groupId,
       allowAutoTopicCreation: false,
-      sessionTimeout: 10_000,
+      sessionTimeout: 6_000,
       rebalanceTimeout: 10_000,
       heartbeatInterval: HEARTBEAT_MS,
-      maxWaitTimeInMs: 250,
+      maxWaitTimeInMs: 500,
       retry: { retries: 3, restartOnFailure: async () => false },
     }),
     begin,

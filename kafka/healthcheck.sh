@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Healthy (exit 0) when the broker answers and every topic of topics.conf exists: healthcheck.sh [host] [port]
+# Speaks the Kafka protocol itself: it runs every few seconds, and a JVM for each would keep a core busy.
+set -euo pipefail
+
+host=${1:-localhost}
+port=${2:-9092}
+topics=$(dirname "${BASH_SOURCE[0]}")/topics.conf
+
+# Bytes as hex with a space before each: " 6f 72 …".
+hex() { od -An -v -tx1 | while IFS= read -r line; do printf '%s' "$line"; done; }
+answer() { timeout 3 head -c "$1" <&3 || true; }
+
+{ exec 3<>"/dev/tcp/$host/$port"; } 2>/dev/null || { echo "no broker at $host:$port"; exit 1; }
+
+# Metadata request, version 1, big-endian: length 14 | api key 3 | version 1 | correlation id 1 | no client id (-1) | all topics (-1)
+printf '\x00\x00\x00\x0e\x00\x03\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff' >&3
+length=$(answer 4 | hex)
+[ ${#length} -eq 12 ] || { echo 'the broker does not answer'; exit 1; }
+reply=$(answer $((16#${length// /})) | hex)
+
+# A topic of the reply begins: error code (2 bytes, 0 is none) | length of the name (2 bytes) | name
+while read -r name _; do
+  case $name in '' | '#'*) continue ;; esac
+  entry=$(printf ' 00 00 00 %02x%s' ${#name} "$(printf %s "$name" | hex)")
+  grep -qF "$entry" <<<"$reply" || { echo "topic $name is missing"; exit 1; }
+done <"$topics"

@@ -1,0 +1,255 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Message } from 'kafkajs';
+import type { Random } from './random';
+import type { LocalBroker } from '../lib/broker';
+import type { Stage } from './stage';
+
+/** What a drill does to the system while the load runs; it throws, with a sentence, when something it expects does not come. */
+export type Drill = {
+  name: string;
+  what: string;
+  /** Part of the quick set that CI runs. */
+  quick?: boolean;
+  perSecond: number;
+  seconds: number;
+  env?: Record<string, string>;
+  /** The services reach the broker through the runner's TCP proxy. */
+  proxied?: boolean;
+  /** Runs beside the load. Returns how many faults it injected. */
+  faults: (stage: Stage & { broker: LocalBroker }) => Promise<number>;
+  /** Instead of the steady load. */
+  load?: (stage: Stage) => Promise<void>;
+};
+
+const expectExit = (name: string, { code, ms }: { code: number | null; ms: number }): void => {
+  if (code !== 0) throw new Error(`${name} ended with exit code ${code} on SIGTERM, not 0`);
+  if (ms > 10_000) throw new Error(`${name} took ${ms} ms to end on SIGTERM`);
+};
+
+const valid = (random: Random, orderId: string) => ({
+  eventType: 'ORDER_CREATED', eventId: random.uuid(), timestamp: new Date().toISOString(),
+  data: { orderId, userId: 'user-1', amount: 10, currency: 'USD', items: [{ productId: 'prod-1', quantity: 1, price: 10 }] },
+});
+
+/** One of each way in which a record of `orders` can be unusable. */
+const poisons: ((random: Random) => Message)[] = [
+  (random) => ({ key: random.uuid(), value: '{bad' }),
+  (random) => ({ key: random.uuid(), value: JSON.stringify({ eventType: 'SOMETHING_ELSE', data: { n: random.next() } }) }),
+  (random) => ({ key: random.uuid(), value: JSON.stringify(valid(random, random.uuid())) }),
+  (random) => ({ key: null, value: JSON.stringify(valid(random, random.uuid())) }),
+  (random) => ({ key: random.uuid(), value: null }),
+  (random) => ({ key: Buffer.from([0xff, 0xfe, random.integer(256)]), value: Buffer.from([0xff, 0x00, 0xc3, random.integer(256)]) }),
+  (random) => ({ key: random.uuid(), value: Buffer.alloc(1_000_000, random.integer(256)) }),
+  (random) => ({ key: random.uuid(), value: `${'['.repeat(100_000)}${']'.repeat(100_000)}` }),
+  (random) => ({ key: random.uuid(), value: '' }),
+  (random) => ({ key: random.uuid(), value: `{"data":{"amount":${random.integer(1e9)}12345678901234567890}}`, headers: { trace: Buffer.from([0xff]) } }),
+];
+
+const poison = async ({ kafka, topics, random }: Stage, count: number, everyMs: number): Promise<number> => {
+  const producer = kafka.producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  for (let i = 0; i < count; i += 1) {
+    await producer.send({ topic: topics.orders, messages: [poisons[i % poisons.length]!(random)] });
+    await sleep(everyMs);
+  }
+  await producer.disconnect();
+  return count;
+};
+
+/** Makes a topic refuse every write: one replica cannot be two in sync. */
+const setWritable = async ({ admin }: Stage, topic: string, writable: boolean, otherConfigs: { name: string; value: string }[] = []): Promise<void> => {
+  const configEntries = [...otherConfigs, { name: 'min.insync.replicas', value: writable ? '1' : '2' }];
+  await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
+};
+const dltSize = [{ name: 'max.message.bytes', value: '10485760' }];
+
+export const drills: Drill[] = [
+  {
+    name: 'broker-restart', what: 'broker SIGTERM, 2 s away, started again', quick: true, perSecond: 100, seconds: 12,
+    faults: async ({ broker }) => {
+      await sleep(3_000);
+      await broker.stop();
+      await sleep(2_000);
+      await broker.start();
+      return 1;
+    },
+  },
+  {
+    name: 'broker-crash', what: 'broker SIGKILL, started again', quick: true, perSecond: 100, seconds: 12,
+    faults: async ({ broker }) => {
+      await sleep(3_000);
+      await broker.kill();
+      await broker.start();
+      return 1;
+    },
+  },
+  {
+    name: 'broker-freeze', what: 'broker SIGSTOP for 15 s; both services say they are not ready, then that they are', perSecond: 100, seconds: 30,
+    faults: async ({ broker, a, b }) => {
+      await sleep(3_000);
+      broker.pause();
+      try {
+        await Promise.all([a.untilNotReady(12_000), b.untilNotReady(12_000), sleep(15_000)]);
+      } finally {
+        broker.resume();
+      }
+      await Promise.all([a.untilReady(), b.untilReady()]);
+      return 1;
+    },
+  },
+  {
+    name: 'broker-late', what: 'both services started 30 s before the broker', perSecond: 100, seconds: 5,
+    faults: async (stage) => {
+      await Promise.all([stage.a.stop(), stage.b.stop()]);
+      await stage.broker.stop();
+      stage.a.start();
+      stage.b.start();
+      await sleep(30_000);
+      await stage.broker.start();
+      await stage.untilReady();
+      return 1;
+    },
+  },
+  {
+    name: 'b-crashes', what: 'service-b SIGKILL twenty times', perSecond: 200, seconds: 45,
+    faults: async ({ b, random }) => {
+      for (let i = 0; i < 20; i += 1) {
+        await sleep(500 + random.integer(2_500));
+        await b.kill();
+      }
+      return 20;
+    },
+  },
+  {
+    name: 'b-crash', what: 'service-b SIGKILL three times', quick: true, perSecond: 200, seconds: 8,
+    faults: async ({ b, random }) => {
+      for (let i = 0; i < 3; i += 1) {
+        await sleep(1_000 + random.integer(1_000));
+        await b.kill();
+      }
+      return 3;
+    },
+  },
+  {
+    name: 'a-crash', what: 'service-a SIGKILL three times', quick: true, perSecond: 200, seconds: 10,
+    faults: async ({ a, random }) => {
+      for (let i = 0; i < 3; i += 1) {
+        await sleep(1_500 + random.integer(1_000));
+        await a.kill();
+      }
+      return 3;
+    },
+  },
+  {
+    name: 'b-members', what: 'service-b from 1 to 3 members and back to 1', quick: true, perSecond: 200, seconds: 14,
+    faults: async (stage) => {
+      await sleep(2_000);
+      for (let i = 0; i < 2; i += 1) {
+        const member = await stage.addMember();
+        await member.untilReady();
+        await sleep(1_000);
+      }
+      for (let i = 0; i < 2; i += 1) {
+        expectExit('service-b', await stage.removeMember());
+        await sleep(1_000);
+      }
+      return 4;
+    },
+  },
+  {
+    name: 'poison', what: '1 % unusable records: bad JSON, wrong schema, foreign key, no key, null, not UTF-8, 1 MB, deep nesting, …', quick: true,
+    perSecond: 200, seconds: 10,
+    faults: (stage) => poison(stage, 20, 400),
+  },
+  {
+    name: 'dlt-unwritable', what: 'orders.DLT refuses writes for 20 s; service-b says it is not ready, payments go on', perSecond: 50, seconds: 28,
+    faults: async (stage) => {
+      await sleep(2_000);
+      await setWritable(stage, stage.topics.deadLetters, false, dltSize);
+      await Promise.all([stage.b.untilNotReady(10_000), sleep(20_000)]);
+      await setWritable(stage, stage.topics.deadLetters, true, dltSize);
+      await stage.b.untilReady();
+      return 1;
+    },
+  },
+  {
+    name: 'payments-unwritable', what: 'payments refuses writes for 5 s', quick: true, perSecond: 50, seconds: 10,
+    faults: async (stage) => {
+      await sleep(1_000);
+      await setWritable(stage, stage.topics.payments, false);
+      await Promise.all([stage.b.untilNotReady(5_000), sleep(5_000)]);
+      await setWritable(stage, stage.topics.payments, true);
+      await stage.b.untilReady();
+      return 1;
+    },
+  },
+  {
+    name: 'dlt-deleted', what: 'orders.DLT deleted before its first record, created again 10 s later', perSecond: 50, seconds: 20,
+    env: { PAYMENT_SUCCESS_RATE: '0' },
+    load: async (stage) => {
+      await stage.admin.deleteTopics({ topics: [stage.topics.deadLetters] });
+      const loading = stage.load.run({ seconds: 20 });
+      await stage.b.untilNotReady(10_000);
+      await sleep(8_000);
+      await stage.recreateTopic('deadLetters');
+      await loading;
+      await stage.untilReady();
+    },
+    faults: async () => 1,
+  },
+  {
+    name: 'network', what: 'connections reset six times, then 300 ms of latency each way for 5 s', proxied: true, perSecond: 50, seconds: 20,
+    faults: async (stage) => {
+      for (let i = 0; i < 6; i += 1) {
+        await sleep(1_000);
+        stage.proxy?.resetAll();
+      }
+      stage.proxy?.setLatency(300);
+      await sleep(5_000);
+      stage.proxy?.setLatency(0);
+      return 7;
+    },
+  },
+  {
+    name: 'slow-gateway', what: 'gateway latency 200 ms, a burst of 2,000 orders', quick: true, perSecond: 0, seconds: 0,
+    env: { PAYMENT_LATENCY_MS: '200' },
+    load: ({ load }) => load.burst(2_000),
+    faults: async () => 1,
+  },
+  {
+    name: 'shutdown', what: 'SIGTERM to each service: exit 0 within 10 s; a second signal ends at once', quick: true, perSecond: 200, seconds: 12,
+    faults: async ({ a, b }) => {
+      for (const service of [b, a]) {
+        await sleep(1_500);
+        expectExit(service.name, await service.stop());
+        service.start();
+        await service.untilReady();
+      }
+      const exitsBefore = b.exits.length;
+      b.signal('SIGTERM');
+      b.signal('SIGTERM');
+      await sleep(500);
+      const exit = b.exits[exitsBefore];
+      if (exit === undefined || (exit.code !== 143 && exit.code !== 0)) throw new Error(`a second SIGTERM did not end service-b at once: ${JSON.stringify(exit)}`);
+      if (exit.code === 0) b.start();
+      await b.untilReady();
+      return 3;
+    },
+  },
+  {
+    name: 'everything', what: '10,000 orders; each part restarted at one third, killed at one half', perSecond: 250, seconds: 40,
+    faults: async ({ a, b, broker, load }) => {
+      while (load.posted() < 3_333) await sleep(50);
+      for (const service of [b, a]) {
+        expectExit(service.name, await service.stop());
+        service.start();
+      }
+      await broker.stop();
+      await broker.start();
+      while (load.posted() < 5_000) await sleep(50);
+      await Promise.all([a.kill(), b.kill(), broker.kill()]);
+      await broker.start();
+      return 6;
+    },
+  },
+];

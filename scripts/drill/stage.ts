@@ -1,0 +1,185 @@
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import { freePort } from '../lib/ports';
+import { startChild, waitFor, type Child, type Exit } from '../lib/process';
+import { createClient, createLoad } from './load';
+import type { CommitSample, Topics } from './invariants';
+import type { Proxy } from './proxy';
+import type { Random } from './random';
+
+const root = resolve(__dirname, '../..');
+
+export type Service = Awaited<ReturnType<typeof startService>>;
+export type Stage = Awaited<ReturnType<typeof createStage>>;
+
+/** One of the built services as a child process, restarted when it fails, as Compose does (`restart: on-failure`). */
+const startService = async (name: 'service-a' | 'service-b', env: Record<string, string>, nodeArgs: string[]) => {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const lines: string[] = [];
+  const client = createClient(url);
+  const exits: Exit[] = [];
+  let wanted = true;
+  let child: Child;
+
+  const launch = (): void => {
+    const launched = startChild({
+      command: process.execPath,
+      args: ['--enable-source-maps', ...nodeArgs, 'dist/index.js'],
+      cwd: resolve(root, name),
+      env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), ...env },
+      log: (line) => {
+        lines.push(line);
+        if (lines.length > 2_000) lines.shift();
+      },
+    });
+    child = launched;
+    void launched.exited.then((exit) => {
+      exits.push(exit);
+      if (wanted && exit.code !== 0) setTimeout(launch, 200);
+    });
+  };
+  launch();
+
+  const ready = async (): Promise<boolean> => {
+    const answer = await client.send('GET', '/ready').catch(() => undefined);
+    return answer?.status === 200;
+  };
+
+  return {
+    name,
+    url,
+    lines,
+    exits,
+    ready,
+    running: (): boolean => child.running(),
+    pid: (): number => child.pid!,
+    untilReady: (timeoutMs = 30_000) => waitFor(`${name} to be ready`, ready, { timeoutMs }),
+    untilNotReady: (timeoutMs = 15_000) => waitFor(`${name} to say it is not ready`, async () => !(await ready()), { timeoutMs }),
+    /** SIGKILL; it comes back as Compose would bring it back. */
+    kill: async (): Promise<void> => {
+      const dying = child.exited;
+      child.signal('SIGKILL');
+      await dying;
+    },
+    /** A signal to the process as it is. */
+    signal: (signal: NodeJS.Signals): void => child.signal(signal),
+    /** SIGTERM; resolves with how it ended and how long that took. */
+    stop: async (): Promise<Exit & { ms: number }> => {
+      wanted = false;
+      const startedAt = Date.now();
+      const exit = await child.stop(15_000);
+      return { ...exit, ms: Date.now() - startedAt };
+    },
+    start: (): void => {
+      wanted = true;
+      launch();
+    },
+    close: client.close,
+  };
+};
+
+/**
+ * What a drill plays on: topics and consumer groups of its own on a running broker, one service-a, and members of service-b.
+ * Offsets that service-b commits are sampled all the while.
+ */
+export const createStage = async ({ name, brokers, advertised = brokers, proxy, random, perSecond, appendTime = false, nodeArgs = [], env = {} }: {
+  name: string;
+  brokers: string;
+  /** Where the services find the broker, if not at its own address. */
+  advertised?: string;
+  proxy?: Proxy;
+  random: Random;
+  perSecond: number;
+  /** Records are stamped by the broker when it appends them, not by who made them. */
+  appendTime?: boolean;
+  /** Options of Node for the services, for example to profile them. */
+  nodeArgs?: string[];
+  env?: Record<string, string>;
+}) => {
+  const suffix = `${name}-${Date.now()}`;
+  const topics: Topics = { orders: `orders.${suffix}`, payments: `payments.${suffix}`, deadLetters: `orders.DLT.${suffix}` };
+  const groupB = `b.${suffix}`;
+  const kafka = new Kafka({ brokers: brokers.split(','), clientId: 'drill', logLevel: logLevel.NOTHING, retry: { retries: 8 } });
+  const admin = kafka.admin();
+  await admin.connect();
+  const stamps = appendTime ? [{ name: 'message.timestamp.type', value: 'LogAppendTime' }] : [];
+  const settings = { orders: stamps, payments: stamps, deadLetters: [...stamps, { name: 'max.message.bytes', value: '10485760' }] };
+  const createTopic = (topic: string, configEntries: { name: string; value: string }[]) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }], waitForLeaders: true });
+  await createTopic(topics.orders, settings.orders);
+  await createTopic(topics.payments, settings.payments);
+  await createTopic(topics.deadLetters, settings.deadLetters);
+
+  const shared = {
+    KAFKA_BROKERS: advertised,
+    ORDERS_TOPIC: topics.orders, PAYMENTS_TOPIC: topics.payments, DLT_TOPIC: topics.deadLetters,
+    LOG_LEVEL: 'info', ...env,
+  };
+  const startB = () => startService('service-b', { ...shared, KAFKA_GROUP_ID: groupB }, nodeArgs);
+  const a = await startService('service-a', { ...shared, KAFKA_GROUP_ID: `a.${suffix}` }, nodeArgs);
+  const members = [await startB()];
+  const load = createLoad({ baseUrl: a.url, random, perSecond });
+
+  const committedOffsets = async (): Promise<Map<number, number>> => {
+    const [group] = await admin.fetchOffsets({ groupId: groupB, topics: [topics.orders] });
+    return new Map(group?.partitions.map(({ partition, offset }) => [partition, Math.max(0, Number(offset))]));
+  };
+  const commits: CommitSample[] = [];
+  let sampling = true;
+  const sample = async (): Promise<void> => {
+    while (sampling) {
+      const offsets = await committedOffsets().catch(() => undefined);
+      if (offsets !== undefined) commits.push({ at: Date.now(), offsets });
+      await sleep(500);
+    }
+  };
+  const sampled = sample();
+
+  const settled = async (): Promise<boolean> => {
+    const [ends, committed] = [await admin.fetchTopicOffsets(topics.orders), await committedOffsets()];
+    if (ends.some(({ partition, high }) => (committed.get(partition) ?? 0) < Number(high))) return false;
+    for (const orderId of load.accepted.keys()) {
+      const view = await load.look(orderId);
+      if (view === undefined || view.status === 'pending') return false;
+    }
+    return true;
+  };
+
+  return {
+    topics, admin, kafka, brokers, proxy, a, members, load, random, commits,
+    b: members[0]!,
+    addMember: async (): Promise<Service> => {
+      const member = await startB();
+      members.push(member);
+      return member;
+    },
+    removeMember: async (): Promise<Exit & { ms: number }> => {
+      const member = members.pop()!;
+      member.close();
+      return member.stop();
+    },
+    untilReady: async (timeoutMs?: number): Promise<void> => {
+      await Promise.all([a, ...members].map((service) => service.untilReady(timeoutMs)));
+    },
+    /** Waits until every record has its outcome committed and every accepted order shows it; returns the seconds it took. */
+    settle: async (timeoutMs = 90_000): Promise<number> => {
+      const startedAt = Date.now();
+      await waitFor('every order to have its outcome', () => settled().catch(() => false), { timeoutMs, intervalMs: 250 });
+      return (Date.now() - startedAt) / 1_000;
+    },
+    recreateTopic: async (topic: keyof Topics): Promise<void> => {
+      await createTopic(topics[topic], settings[topic]);
+    },
+    close: async (): Promise<void> => {
+      sampling = false;
+      await sampled;
+      await Promise.all([a, ...members].map((service) => service.stop()));
+      for (const service of [a, ...members]) service.close();
+      load.close();
+      await admin.deleteTopics({ topics: Object.values(topics) }).catch(() => undefined);
+      await admin.disconnect();
+    },
+  };
+};

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Kafka, logLevel, type ITopicConfig } from 'kafkajs';
+import { settingLines, splitAtEquals } from './settings';
+
+const topicsFile = resolve(__dirname, '../../kafka/topics.conf');
+
+/** Reads lines of `name partitions config=value …` with `#` comments, as `kafka/create-topics.sh` does. */
+export const parseTopics = (text: string): ITopicConfig[] => settingLines(text).map((line) => {
+  const [topic = '', partitions, ...configs] = line.split(/\s+/);
+  const configEntries = configs.map(splitAtEquals).map(([name, value]) => ({ name, value }));
+  return { topic, numPartitions: Number(partitions), configEntries };
+});
+
+const withAdmin = async <T>(brokers: string, use: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> => {
+  const kafka = new Kafka({
+    brokers: brokers.split(','),
+    clientId: 'scripts',
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 1_000,
+    requestTimeout: 5_000,
+    retry: { retries: 0 },
+  });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return await use(admin);
+  } finally {
+    await admin.disconnect();
+  }
+};
+
+/** Creates what `kafka/topics.conf` lists and the broker does not have; false while the broker cannot do it yet. */
+export const createTopics = async (brokers: string): Promise<boolean> => {
+  try {
+    return await withAdmin(brokers, async (admin) => {
+      const present = await admin.listTopics();
+      const missing = parseTopics(readFileSync(topicsFile, 'utf8')).filter(({ topic }) => !present.includes(topic));
+      if (missing.length > 0) await admin.createTopics({ topics: missing });
+      return true;
+    });
+  } catch {
+    return false;
+  }
+};
+
+/** Whether a broker answers there and has every topic of `kafka/topics.conf`. */
+export const hasTopics = async (brokers: string): Promise<boolean> => {
+  try {
+    const present = await withAdmin(brokers, (admin) => admin.listTopics());
+    return parseTopics(readFileSync(topicsFile, 'utf8')).every(({ topic }) => present.includes(topic));
+  } catch {
+    return false;
+  }
+};
