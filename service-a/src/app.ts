@@ -1,6 +1,7 @@
 import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
+import { createAnswer } from './routes/answer';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
 import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
 import { errorHandler, notFound } from './routes/problem';
@@ -13,13 +14,13 @@ export const createApp = ({ checks, corsOrigins, logger, ...orders }: OrderRoute
   corsOrigins: string[];
   logger: Logger;
 }): Express => {
+  const answer = createAnswer(corsOrigins);
   const app = express();
-  app.disable('x-powered-by').disable('etag');
-  app.use(helmet());
-  app.use(cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, exposedHeaders: ['Location', 'Retry-After'] }));
-  app.use(healthRoutes({ service: 'service-a', checks }));
-  app.use(orderRoutes(orders));
+  app.disable('x-powered-by').disable('etag').set('query parser', false);
+  app.options('*', helmet(), cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD', 'POST'] }));
+  app.use(orderRoutes({ ...orders, answer }));
+  app.use(healthRoutes({ service: 'service-a', checks, answer }));
   app.use(notFound);
-  app.use(errorHandler(logger));
+  app.use(errorHandler({ answer, logger }));
   return app;
 };

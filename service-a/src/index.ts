@@ -37,12 +37,13 @@ const start = async (env: Env): Promise<void> => {
     logger,
   });
   const projection = createProjection({ max: env.ORDERS_MAX });
+  const logReader = createLogReader({ topics, projection, trail, logger });
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
-    publish: async (event) => {
-      const { orderId } = event.data;
-      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(JSON.stringify(event)));
+    publish: async (orderId, event) => {
+      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event));
+      logReader.expectOwn({ ...position, orderId });
       trail.log('order published', { orderId, topic: topics.orders, ...position });
     },
   });
@@ -50,7 +51,7 @@ const start = async (env: Env): Promise<void> => {
     kafka,
     groupId: env.KAFKA_GROUP_ID,
     topics: Object.values(topics),
-    handle: createLogReader({ topics, projection, trail, logger }),
+    handle: logReader.handle,
     logger,
   });
 
@@ -67,13 +68,13 @@ const start = async (env: Env): Promise<void> => {
 
   shutdownOnSignal({
     logger,
-    deadlineMs: 9_500,
+    // Nine seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
     steps: [
-      { name: 'http', run: () => closeServer(server, env.PUBLISH_TIMEOUT_MS + 500) },
-      { name: 'consumer', run: follower.stop },
-      { name: 'producer', run: publisher.stop },
-      { name: 'trail', run: async () => trail.close() },
+      { name: 'http', timeoutMs: 6_000, run: () => closeServer(server, 5_500) },
+      { name: 'consumer', timeoutMs: 1_500, run: follower.stop },
+      { name: 'producer', timeoutMs: 1_500, run: publisher.stop },
     ],
+    atExit: trail.close,
   });
   publisher.start();
   follower.start();

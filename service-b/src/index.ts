@@ -6,18 +6,12 @@ import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
-import { createSimulatedGateway, type Gateway } from './processors/gateway';
+import { createSimulatedGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
-import { createLimiter } from './utils/limiter';
 import { createLogger } from './utils/logger';
 import { closeServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTrail } from './utils/trail';
-
-const limited = (gateway: Gateway, concurrency: number): Gateway => {
-  const limit = createLimiter(concurrency);
-  return (request, signal) => limit(async () => gateway(request, signal));
-};
 
 const start = async (env: Env): Promise<void> => {
   const logger = createLogger({ level: env.LOG_LEVEL, service: 'service-b' });
@@ -35,11 +29,12 @@ const start = async (env: Env): Promise<void> => {
   const deadLetters = publisherFor(env.DLT_TOPIC);
 
   const processOrder = createProcessOrder({
-    gateway: limited(createSimulatedGateway({
+    gateway: createSimulatedGateway({
       successRate: env.PAYMENT_SUCCESS_RATE,
       transientRate: env.PAYMENT_TRANSIENT_RATE,
       latencyMs: env.PAYMENT_LATENCY_MS,
-    }), env.PAYMENT_CONCURRENCY),
+      concurrency: env.PAYMENT_CONCURRENCY,
+    }),
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
     publishPayment: async (event, { partition }, signal) => {
@@ -82,13 +77,13 @@ const start = async (env: Env): Promise<void> => {
 
   shutdownOnSignal({
     logger,
-    deadlineMs: 9_500,
+    // Nine seconds at most.
     steps: [
-      { name: 'http', run: () => closeServer(server, 500) },
-      { name: 'consumer', run: consumer.stop },
-      { name: 'producers', run: () => Promise.all([payments.stop(), deadLetters.stop()]) },
-      { name: 'trail', run: async () => trail.close() },
+      { name: 'http', timeoutMs: 1_000, run: () => closeServer(server, 500) },
+      { name: 'consumer', timeoutMs: 6_000, run: consumer.stop },
+      { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop()]) },
     ],
+    atExit: trail.close,
   });
   payments.start();
   deadLetters.start();

@@ -16,7 +16,9 @@ const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
  */
 const throughWinston = (logger: Logger): logCreator => () => ({ namespace, level, log }) => {
   const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = log;
-  logger.log(level <= logLevel.WARN ? 'warn' : 'debug', `kafkajs: ${message}`, { namespace, ...fields });
+  // An error the broker answers with is thrown as well, and whoever catches it says what comes of it.
+  const isAnswer = namespace === 'Connection' && message.startsWith('Response ');
+  logger.log(level <= logLevel.WARN && !isAnswer ? 'warn' : 'debug', `kafkajs: ${message}`, { namespace, ...fields });
 };
 
 /** The Kafka client of this service. Retries inside one call are few: whoever calls decides how long to go on. */

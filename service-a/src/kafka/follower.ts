@@ -8,8 +8,10 @@ import { superviseConsumer } from './supervise';
 export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
 
 const COMMIT_INTERVAL_MS = 1_000;
+const PROGRESS_INTERVAL_MS = 2_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
+const BUSY = { records: 8, restMs: Number(process.env.X_F ?? 20) };
 
 /**
  * Gives every partition to every member: each instance of the service holds the whole state, so each reads the whole log. The group
@@ -50,16 +52,21 @@ export type Follower = ReturnType<typeof createFollower>;
 export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
   kafka: Kafka;
   groupId: string;
+  /** The first one is read to its end before the others: what they say is about what it says. */
   topics: string[];
   handle: HandleRecord;
   logger: Logger;
 }) => {
+  const [first, ...rest] = topics;
+  const others = rest.map((topic) => ({ topic }));
   const cursors = new Map<string, Cursor>();
   let stopping = false;
   let behind: Set<Cursor> | undefined;
   let commitTimer: NodeJS.Timeout | undefined;
   let handled = 0;
+  let progressAt = 0;
   const startedAt = Date.now();
+  const seconds = (): number => (Date.now() - startedAt) / 1_000;
 
   const cursorOf = (topic: string, partition: number): Cursor => {
     const id = `${topic}/${partition}`;
@@ -96,25 +103,35 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
     }
   };
 
+  const firstIsBehind = (): boolean => [...behind ?? []].some(({ topic }) => topic === first);
+
   const noteCaughtUp = (): void => {
-    if (behind?.size === 0) logger.info('state is rebuilt', { records: handled, seconds: (Date.now() - startedAt) / 1_000 });
+    if (behind?.size === 0) logger.info('state is rebuilt', { records: handled, seconds: seconds() });
+  };
+
+  const noteProgress = (): void => {
+    if (behind === undefined || behind.size === 0 || Date.now() < progressAt + PROGRESS_INTERVAL_MS) return;
+    progressAt = Date.now();
+    logger.info('rebuilding state', { records: handled, partitionsBehind: behind.size, seconds: seconds() });
   };
 
   const advance = (cursor: Cursor, next: bigint): void => {
     cursor.next = next;
-    if (behind === undefined || behind.size === 0 || next < cursor.end) return;
-    if (behind.delete(cursor)) noteCaughtUp();
+    if (behind === undefined || behind.size === 0 || next < cursor.end || !behind.delete(cursor)) return;
+    if (cursor.topic === first && !firstIsBehind()) supervised.current()?.resume(others);
+    noteCaughtUp();
   };
 
   const eachBatch = async ({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> => {
     const { topic, partition, messages } = batch;
     const cursor = cursorOf(topic, partition);
-    for (let first = 0; first < messages.length; first += CHUNK_RECORDS) {
+    for (let from = 0; from < messages.length; from += CHUNK_RECORDS) {
       if (!isRunning() || isStale()) return;
-      const chunk = messages.slice(first, first + CHUNK_RECORDS);
+      const chunk = messages.slice(from, from + CHUNK_RECORDS);
       for (const message of chunk) handle({ topic, partition, message });
       handled += chunk.length;
-      const isLast = first + CHUNK_RECORDS >= messages.length;
+      noteProgress();
+      const isLast = from + CHUNK_RECORDS >= messages.length;
       advance(cursor, BigInt(isLast ? batch.lastOffset() : chunk.at(-1)!.offset) + 1n);
       if (!isLast) {
         supervised.sign();
@@ -122,15 +139,18 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
         await setImmediate();
       }
     }
+    // Under load a short rest fills the next fetch.
+    if (messages.length >= BUSY.records) await setTimeout(BUSY.restMs);
   };
 
-  const begin = async (consumer: Consumer): Promise<void> => {
-    await learnEnds();
-    if (stopping) return;
+  const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {
     await consumer.connect();
+    signal.throwIfAborted();
     await consumer.subscribe({ topics, fromBeginning: true });
+    signal.throwIfAborted();
     // Emitted before the first fetch of the new generation, so the seeks are in place when it begins.
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      if (firstIsBehind()) consumer.pause(others);
       for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
         for (const partition of partitions) consumer.seek({ topic, partition, offset: cursorOf(topic, partition).next.toString() });
       }
@@ -174,7 +194,9 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
 
   return {
     start: (): void => {
-      supervised.start();
+      void learnEnds().then(() => {
+        if (!stopping) supervised.start();
+      });
       void commitForever();
     },
     stop: async (): Promise<void> => {

@@ -30,7 +30,7 @@ export const orderSchema = z.object({
 /** An order as a client posts it: the id may be left to the service. */
 export const orderRequestSchema = orderSchema.extend({ orderId: uuidSchema.optional() });
 
-export const orderCreatedSchema = z.object({
+const orderCreatedSchema = z.object({
   eventType: z.literal('ORDER_CREATED'),
   eventId: z.string(),
   timestamp: timestampSchema,
@@ -54,16 +54,24 @@ const deadLetterSchema = z.object({
 });
 
 export type Order = z.output<typeof orderSchema>;
-export type OrderRequest = z.output<typeof orderRequestSchema>;
-export type OrderCreated = z.output<typeof orderCreatedSchema>;
+type OrderCreated = z.output<typeof orderCreatedSchema>;
+
+/** Canonical JSON of a validated order: its fields in one order, so that equal orders have equal texts. */
+export const canonicalText = ({ orderId, userId, amount, currency, items }: Order): string => JSON.stringify({
+  orderId, userId, amount, currency, items: items.map(({ productId, quantity, price }) => ({ productId, quantity, price })),
+});
+
+/** The value of a record of `orders`, around an order's canonical text. */
+export const orderCreatedText = ({ eventId, timestamp, order }: { eventId: string; timestamp: string; order: string }): string =>
+  `{"eventType":"ORDER_CREATED","eventId":"${eventId}","timestamp":"${timestamp}","data":${order}}`;
 
 export type Failure = { type: string; message: string; retryCount: number; failedAt: string };
 
-/** What a record says about an order, in this service's words. Times are ISO 8601 and come from the record. */
+/** What a record says about an order, in this service's words. `order` is its canonical text; times are ISO 8601, from the record. */
 export type OrderFact =
-  | { kind: 'created'; orderId: string; order: Order; at: string }
+  | { kind: 'created'; orderId: string; order: string; createdAt: string }
   | { kind: 'paid'; orderId: string; paymentId: string; at: string }
-  | { kind: 'failed'; orderId: string; order: Order; createdAt: string; failure: Failure };
+  | { kind: 'failed'; orderId: string; order: string; createdAt: string; failure: Failure };
 
 /** A record that cannot be read as what its topic carries. */
 export class UnreadableRecordError extends Error {
@@ -97,7 +105,7 @@ const readOrderEvent = (key: string | null, event: unknown): OrderCreated => {
 /** @throws UnreadableRecordError */
 export const readOrderCreated = (key: Uint8Array | null, value: Uint8Array | null): OrderFact => {
   const { data, timestamp } = readOrderEvent(key && Buffer.from(key).toString(), readJson(value));
-  return { kind: 'created', orderId: data.orderId, order: data, at: timestamp };
+  return { kind: 'created', orderId: data.orderId, order: canonicalText(data), createdAt: timestamp };
 };
 
 /** @throws UnreadableRecordError */
@@ -114,12 +122,14 @@ export const readPaymentCompleted = (_key: Uint8Array | null, value: Uint8Array 
 export const readDeadLetter = (_key: Uint8Array | null, value: Uint8Array | null): OrderFact | undefined => {
   const letter = parse(deadLetterSchema, readJson(value));
   try {
-    const original = letter.originalValueEncoding === 'utf8' ? JSON.parse(String(letter.originalValue)) as unknown : letter.originalValue;
+    const { originalValue, originalValueEncoding } = letter;
+    // Exact text keeps its byte order mark, which JSON does not know and readers of bytes drop.
+    const original: unknown = originalValueEncoding === 'utf8' ? JSON.parse(String(originalValue).replace(/^\uFEFF/, '')) : originalValue;
     const { data, timestamp } = readOrderEvent(letter.originalKey, original);
     return {
       kind: 'failed',
       orderId: data.orderId,
-      order: data,
+      order: canonicalText(data),
       createdAt: timestamp,
       failure: { type: letter.errorType, message: letter.errorMessage, retryCount: letter.retryCount, failedAt: letter.failedAt },
     };

@@ -6,8 +6,8 @@ export type SupervisedConsumer = ReturnType<typeof superviseConsumer>;
 type Deps = {
   /** Builds a consumer with `restartOnFailure` off: restarting is done here, in one place, for every cause. */
   create: () => Consumer;
-  /** Connects, subscribes and runs the consumer. */
-  begin: (consumer: Consumer) => Promise<void>;
+  /** Connects, subscribes and runs the consumer; must stop between two of these steps once `signal` aborts. */
+  begin: (consumer: Consumer, signal: AbortSignal) => Promise<void>;
   logger: Logger;
   /** A consumer without a sign of life for this long is given up and built anew. Must exceed the rebalance timeout. */
   stallMs?: number;
@@ -74,8 +74,10 @@ export const superviseConsumer = ({ create, begin, logger, stallMs = 30_000 }: D
       if (Date.now() - lastSign > stallMs) giveUp(new Error(`no sign of life for ${stallMs} ms`));
     }, 1_000);
     watch(current);
-    begin(current).catch((error: unknown) => giveUp(error));
+    const over = new AbortController();
+    begin(current, over.signal).catch((error: unknown) => giveUp(error));
     const reason = await ended;
+    over.abort(reason);
     clearInterval(stallCheck);
     joined = false;
     await closeBounded(current);

@@ -6,10 +6,13 @@ import type { Projection } from './projection';
 
 type Read = (key: Buffer | null, value: Buffer | null) => OrderFact | undefined;
 
-/** Folds each record of the three topics into the projection; one that cannot be read is counted, logged and skipped. */
+/**
+ * Folds each record of the three topics into the projection; one that cannot be read is counted, logged and skipped.
+ * Orders that this process published itself were applied at the broker's acknowledgement: meeting them in the log only confirms them.
+ */
 export const createLogReader = ({ topics, projection, trail, logger }: {
   topics: { orders: string; payments: string; deadLetters: string };
-  projection: Pick<Projection, 'apply'>;
+  projection: Pick<Projection, 'apply' | 'confirm'>;
   trail: Trail;
   logger: Logger;
 }) => {
@@ -18,20 +21,46 @@ export const createLogReader = ({ topics, projection, trail, logger }: {
     [topics.payments, readPaymentCompleted],
     [topics.deadLetters, readDeadLetter],
   ]);
+  /** By partition of `orders`: what was published from here and not met yet, and the offset up to which the log was read. */
+  const own = new Map<number, { orderIds: Map<string, string>; readTo: bigint }>();
   let unreadable = 0;
 
-  return ({ topic, partition, message }: { topic: string; partition: number; message: KafkaMessage }): void => {
-    try {
-      const fact = readers.get(topic)?.(message.key, message.value);
-      if (fact === undefined) return;
-      const status = projection.apply(fact);
-      if (status !== undefined && fact.kind !== 'created') {
-        trail.log('order updated', { orderId: fact.orderId, status, topic, partition, offset: message.offset });
+  const ownOf = (partition: number) => {
+    let known = own.get(partition);
+    if (known === undefined) own.set(partition, known = { orderIds: new Map(), readTo: -1n });
+    return known;
+  };
+
+  /** Whether the record is one that this process published and applied: then there is nothing to read in it. */
+  const isOwn = (partition: number, { offset, key }: KafkaMessage): boolean => {
+    const known = ownOf(partition);
+    known.readTo = BigInt(offset);
+    const orderId = known.orderIds.get(offset);
+    if (orderId === undefined) return false;
+    known.orderIds.delete(offset);
+    return orderId === key?.toString() && projection.confirm(orderId);
+  };
+
+  return {
+    /** Tells of a record that this process published, after it was applied. */
+    expectOwn: ({ partition, offset, orderId }: { partition: number; offset: string; orderId: string }): void => {
+      const known = ownOf(partition);
+      if (BigInt(offset) > known.readTo) known.orderIds.set(offset, orderId);
+    },
+    handle: ({ topic, partition, message }: { topic: string; partition: number; message: KafkaMessage }): void => {
+      try {
+        if (topic === topics.orders && isOwn(partition, message)) return;
+        const fact = readers.get(topic)?.(message.key, message.value);
+        if (fact === undefined) return;
+        const status = projection.apply(fact);
+        if (status !== undefined && fact.kind !== 'created') {
+          trail.log('order updated', { orderId: fact.orderId, status, topic, partition, offset: message.offset });
+        }
+      } catch (error) {
+        unreadable += 1;
+        const reason = error instanceof Error ? error.message : String(error);
+        logger.warn('record skipped: cannot be read', { topic, partition, offset: message.offset, reason, unreadable });
       }
-    } catch (error) {
-      unreadable += 1;
-      const reason = error instanceof Error ? error.message : String(error);
-      logger.warn('record skipped: cannot be read', { topic, partition, offset: message.offset, reason, unreadable });
-    }
+    },
   };
 };

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Order, OrderCreated } from '../kafka/messages';
-import { canonicalText, statusOf, type OrderStatus, type Projection } from './projection';
+import { canonicalText, orderCreatedText, type Order } from '../kafka/messages';
+import { statusOf, type OrderStatus, type Projection } from './projection';
 
-/** Resolves once all in-sync replicas hold the event; rejects with BrokerUnavailableError or QueueFullError. */
-export type PublishOrder = (event: OrderCreated) => Promise<void>;
+/**
+ * Publishes an ORDER_CREATED event, given as JSON text, under its order's id. Resolves once all in-sync replicas hold it; rejects with
+ * BrokerUnavailableError or QueueFullError.
+ */
+export type PublishOrder = (orderId: string, event: string) => Promise<void>;
 
 /** The same `orderId` stands for another order already. */
 export class OrderConflictError extends Error {
@@ -48,15 +51,19 @@ export const createPlaceOrder = ({ projection, publish, timeoutMs }: {
 }) => {
   const inFlight = new Map<string, InFlight>();
 
-  const send = (order: Order, text: string): InFlight => {
-    const event: OrderCreated = { eventType: 'ORDER_CREATED', eventId: randomUUID(), timestamp: new Date().toISOString(), data: order };
-    const acknowledged = publish(event)
-      .then(() => {
-        projection.apply({ kind: 'created', orderId: order.orderId, order, at: event.timestamp }, 'broker-ack');
-      })
-      .finally(() => inFlight.delete(order.orderId));
-    const entry = { text, acknowledged };
-    inFlight.set(order.orderId, entry);
+  const publishAndApply = async (orderId: string, order: string): Promise<void> => {
+    const timestamp = new Date().toISOString();
+    try {
+      await publish(orderId, orderCreatedText({ eventId: randomUUID(), timestamp, order }));
+      projection.apply({ kind: 'created', orderId, order, createdAt: timestamp }, 'broker-ack');
+    } finally {
+      inFlight.delete(orderId);
+    }
+  };
+
+  const send = (orderId: string, text: string): InFlight => {
+    const entry = { text, acknowledged: publishAndApply(orderId, text) };
+    inFlight.set(orderId, entry);
     return entry;
   };
 
@@ -71,9 +78,9 @@ export const createPlaceOrder = ({ projection, publish, timeoutMs }: {
       if (known.order.text !== text) throw new OrderConflictError(order.orderId);
       return statusOf(known);
     }
-    const sending = inFlight.get(order.orderId) ?? send(order, text);
+    const sending = inFlight.get(order.orderId) ?? send(order.orderId, text);
     if (sending.text !== text) throw new OrderConflictError(order.orderId);
     await within(sending.acknowledged, timeoutMs);
-    return 'pending';
+    return statusOf(projection.get(order.orderId) ?? {});
   };
 };

@@ -21,11 +21,6 @@ export type OrderEntry = {
   readonly failure?: Failure;
 };
 
-/** Canonical JSON of a validated order: its fields in one order, so that equal orders have equal texts. */
-export const canonicalText = ({ orderId, userId, amount, currency, items }: Order): string => JSON.stringify({
-  orderId, userId, amount, currency, items: items.map(({ productId, quantity, price }) => ({ productId, quantity, price })),
-});
-
 export const statusOf = (entry: OrderEntry): OrderStatus => {
   if (entry.payment !== undefined) return 'completed';
   return entry.failure === undefined ? 'pending' : 'failed';
@@ -41,13 +36,13 @@ export const applyFact = (entry: OrderEntry, fact: OrderFact, source: 'broker-ac
   switch (fact.kind) {
     case 'created':
       if (entry.order?.source === 'log' || (entry.order !== undefined && source === 'broker-ack')) return entry;
-      return { ...entry, order: { text: canonicalText(fact.order), createdAt: fact.at, source } };
+      return { ...entry, order: { text: fact.order, createdAt: fact.createdAt, source } };
     case 'paid':
       return entry.payment === undefined ? { ...entry, payment: { paymentId: fact.paymentId, at: fact.at } } : entry;
     case 'failed':
       return {
         ...entry,
-        order: entry.order ?? { text: canonicalText(fact.order), createdAt: fact.createdAt, source: 'dead-letter' },
+        order: entry.order ?? { text: fact.order, createdAt: fact.createdAt, source: 'dead-letter' },
         failure: fact.failure,
       };
   }
@@ -77,7 +72,8 @@ export const createProjection = ({ max }: { max: number }) => {
     while (evicted < finished.length) {
       const id = finished[evicted]!;
       evicted += 1;
-      if (entries.has(id)) return id;
+      const entry = entries.get(id);
+      if (entry !== undefined && statusOf(entry) !== 'pending') return id;
     }
     return entries.keys().next().value;
   };
@@ -101,6 +97,16 @@ export const createProjection = ({ max }: { max: number }) => {
       if (status !== 'pending' && (before === undefined || statusOf(before) !== status)) finished.push(fact.orderId);
       evict();
       return status;
+    },
+    /**
+     * Notes that what was applied at the broker's acknowledgement was met in the log, unchanged.
+     * @returns false when something else is known of the order, so that the record has to be applied
+     */
+    confirm: (orderId: string): boolean => {
+      const entry = entries.get(orderId);
+      if (entry?.order?.source !== 'broker-ack') return false;
+      entries.set(orderId, { ...entry, order: { ...entry.order, source: 'log' } });
+      return true;
     },
     get: (orderId: string): OrderEntry | undefined => entries.get(orderId),
     size: (): number => entries.size,

@@ -1,30 +1,40 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Logger } from './logger';
 
-/** A named step of the way down; it must bound its own waiting. */
-export type ShutdownStep = { name: string; run: () => Promise<unknown> };
+/** A named step of the way down; after `timeoutMs` the next one begins all the same. */
+export type ShutdownStep = { name: string; timeoutMs: number; run: () => Promise<unknown> };
 
 const signals = { SIGTERM: 15, SIGINT: 2 } as const;
 
+const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
+  const timeout = setTimeout(ms, undefined, { ref: false }).then(() => {
+    throw new Error(`not done within ${ms} ms`);
+  });
+  await Promise.race([work, timeout]);
+};
+
 /**
- * Runs the steps in order on SIGTERM or SIGINT and exits 0; a step that fails is logged and does not keep the others from running.
- * Exits 1 when `deadlineMs` passes first, and at once (128 + signal number) on a second signal.
+ * Runs the steps in order on SIGTERM or SIGINT, then exits 0. A step that fails or takes too long is logged and does not keep the others
+ * from running: what it left undone is made good at the next start. A second signal exits at once, with 128 + its number.
  */
-export const shutdownOnSignal = ({ logger, steps, deadlineMs }: { logger: Logger; steps: ShutdownStep[]; deadlineMs: number }): void => {
+export const shutdownOnSignal = ({ logger, steps, atExit }: {
+  logger: Logger;
+  steps: ShutdownStep[];
+  /** The last thing done, at once. */
+  atExit: () => void;
+}): void => {
   let closing = false;
 
   const close = async (signal: string): Promise<void> => {
     logger.info('shutting down', { signal });
-    setTimeout(() => {
-      logger.error('shutdown took too long', { deadlineMs });
-      process.exit(1);
-    }, deadlineMs).unref();
-    for (const step of steps) {
+    for (const { name, timeoutMs, run } of steps) {
       try {
-        await step.run();
+        await within(timeoutMs, run());
       } catch (error) {
-        logger.warn('shutdown step failed', { step: step.name, error });
+        logger.warn('shutdown step failed', { step: name, error });
       }
     }
+    atExit();
     logger.info('stopped', { signal });
     process.exit(0);
   };

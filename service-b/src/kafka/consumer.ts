@@ -15,6 +15,8 @@ const DRAIN_TIMEOUT_MS = 3_000;
 const WINDOW_RECORDS = 10_000;
 const WINDOW_BYTES = 16 * 1_024 * 1_024;
 
+const BUSY = { records: 8, restMs: Number(process.env.X_B ?? 8) };
+
 /** What a member holds between two rebalances. It ends as a whole: what has no outcome by then is fetched again by whoever is next. */
 type Generation = { windows: Map<number, PartitionWindow>; ended: AbortController };
 
@@ -78,6 +80,8 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, logger }: 
       if (stopping || !isRunning() || isStale() || owner !== generation) return;
       take(owner, window, { topic: batch.topic, partition: batch.partition, message });
     }
+    // Under load a short rest fills the next fetch.
+    if (batch.messages.length >= BUSY.records) await new Promise((resolve) => setTimeout(resolve, BUSY.restMs));
     await heartbeat();
   };
 
@@ -88,7 +92,7 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, logger }: 
       const offset = window.nextToCommit();
       return offset === undefined || committed.get(partition) === offset ? [] : [{ topic, partition, offset }];
     });
-    if (consumer === undefined || offsets.length === 0) return;
+    if (consumer === undefined || offsets.length === 0 || !supervised.healthy()) return;
     try {
       await consumer.commitOffsets(offsets);
       if (owner === generation) for (const { partition, offset } of offsets) committed.set(partition, offset);
@@ -114,12 +118,14 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, logger }: 
     committed = new Map();
   };
 
-  const begin = async (consumer: Consumer): Promise<void> => {
+  const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {
     // On the wire before this member's JoinGroup, hence still in the generation that owns the partitions.
     consumer.on(consumer.events.REBALANCING, () => void commitNow());
     consumer.on(consumer.events.GROUP_JOIN, startGeneration);
     await consumer.connect();
+    signal.throwIfAborted();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    signal.throwIfAborted();
     await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 3, eachBatch });
   };
 

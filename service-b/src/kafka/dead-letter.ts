@@ -59,6 +59,18 @@ const encodeKey = (bytes: Buffer | null): Pick<DeadLetter, 'originalKey' | 'orig
   return text === undefined ? { originalKey: bytes.toString('base64'), originalKeyEncoding: 'base64' } : { originalKey: text };
 };
 
+/**
+ * The original's headers in a form that KafkaJS can send. It decodes a null value to null, which it cannot encode (an empty one comes
+ * nearest), and takes a name like `toString` for a header seen before, so that a function turns up among its values.
+ */
+const sendableHeaders = (headers: IHeaders = {}): IHeaders => Object.fromEntries(Object.entries(headers).map(([name, value]) => {
+  const values: unknown[] = [value].flat();
+  return [name, values.flatMap((one) => {
+    if (one === null) return [Buffer.alloc(0)];
+    return typeof one === 'string' || Buffer.isBuffer(one) ? [one] : [];
+  })];
+}));
+
 const MAX_HEADER_CHARACTERS = 1_000;
 
 /** Where a record failed and why, as header text under the names of KIP-1191, so that tools that know the convention can show it. */
@@ -109,5 +121,5 @@ export const toDeadLetter = ({ record, error, retryCount, failedAt, groupId }: {
     failedAt: failedAt.toISOString(),
     retryCount,
   }, record.message.value),
-  headers: { ...record.message.headers, ...failureHeaders(record, error, groupId, retryCount + 1) },
+  headers: { ...sendableHeaders(record.message.headers), ...failureHeaders(record, error, groupId, retryCount + 1) },
 });

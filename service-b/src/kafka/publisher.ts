@@ -29,9 +29,12 @@ const MAX_BYTES = 900_000;
 const RECORD_OVERHEAD_BYTES = 64;
 const RETRY_MS = { first: 200, most: 2_000 };
 
-/** KafkaJS wraps a retriable error that it has retried for long enough in one that says it is not. */
+/**
+ * Whether the same request may succeed later. KafkaJS wraps a retriable error that it has retried for long enough in one that says it
+ * is not; an error that is none of KafkaJS's comes from encoding a record, and would come again.
+ */
 const isRetriable = (error: unknown): boolean =>
-  !(error instanceof KafkaJSError) || error.retriable || error.name === 'KafkaJSNumberOfRetriesExceeded';
+  error instanceof KafkaJSError && (error.retriable || error.name === 'KafkaJSNumberOfRetriesExceeded');
 
 export type Publisher = ReturnType<typeof createPublisher>;
 

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { murmur2 } from '../kafka/partitioner';
+import { createLimiter } from '../utils/limiter';
 
 export type ChargeRequest = {
   orderId: string;
@@ -40,12 +41,13 @@ export const decidePayment = (orderId: string, attempt: number, { successRate, t
   return draw('charge', orderId) < successRate ? { kind: 'approved' } : { kind: 'declined', reason: 'payment gateway declined' };
 };
 
-/** A stand-in for a payment provider. `latencyMs` delays each call. */
-export const createSimulatedGateway = ({ latencyMs, ...fate }: Fate & { latencyMs: number }): Gateway => {
+/** A stand-in for a payment provider: answers after `latencyMs`, and works on at most `concurrency` calls at a time. */
+export const createSimulatedGateway = ({ latencyMs, concurrency, ...fate }: Fate & { latencyMs: number; concurrency: number }): Gateway => {
   const decide = ({ orderId, attempt }: ChargeRequest): ChargeResult => decidePayment(orderId, attempt, fate);
   if (latencyMs === 0) return decide;
-  return async (request, signal) => {
+  const limit = createLimiter(concurrency);
+  return (request, signal) => limit(async () => {
     await setTimeout(latencyMs, undefined, { signal });
     return decide(request);
-  };
+  });
 };

@@ -11,12 +11,25 @@ export class InvalidOrderError extends Error {
   override readonly name = 'InvalidOrderError';
 }
 
+/**
+ * An outcome that is part of the business. A fifth of all orders end in one, and with source maps each stack frame costs microseconds:
+ * the frame it comes from says all there is to say.
+ */
+class PaymentError extends Error {
+  constructor(message: string) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 1;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** The gateway said no; retrying cannot help. */
-export class PaymentDeclinedError extends Error {
+export class PaymentDeclinedError extends PaymentError {
   override readonly name = 'PaymentDeclinedError';
 }
 
 /** The gateway could not answer; trying again may help. */
-export class GatewayUnavailableError extends Error {
+export class GatewayUnavailableError extends PaymentError {
   override readonly name = 'GatewayUnavailableError';
 }

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { v5 as uuidV5 } from 'uuid';
+import { parse as parseUuid, v5 as uuidV5 } from 'uuid';
 import type { ConsumedRecord } from '../kafka/dead-letter';
 import { readOrder, type PaymentCompleted } from '../kafka/messages';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 import { GatewayUnavailableError, PaymentDeclinedError, type Order } from './order';
 
 /** Namespace of payment ids. Changing it would pay every redelivered order a second time. */
-const PAYMENT_NAMESPACE = '6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34';
+const PAYMENT_NAMESPACE = parseUuid('6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34');
 
 /** The one payment id that an order can ever have: UUIDv5 (RFC 9562) of its `orderId`. */
 export const paymentIdOf = (orderId: string): string => uuidV5(orderId, PAYMENT_NAMESPACE);
@@ -50,7 +50,8 @@ export const createProcessOrder = ({ gateway, publishPayment, publishDeadLetter,
   /** A gateway that throws has not answered: the same as unavailable. */
   const ask = async (request: ChargeRequest, signal: AbortSignal): Promise<ChargeResult> => {
     try {
-      return await gateway(request, signal);
+      const answer = gateway(request, signal);
+      return answer instanceof Promise ? await answer : answer;
     } catch (error) {
       signal.throwIfAborted();
       return { kind: 'unavailable', reason: toError(error).message };

@@ -2,14 +2,16 @@ import winston from 'winston';
 
 export type Logger = winston.Logger;
 
-/** Turns an error into plain data, so that it travels as a field and keeps its cause. */
-const plainError = (error: Error): Record<string, unknown> => ({
+const MAX_CAUSES = 5;
+
+/** Turns an error into plain data, so that it travels as a field and keeps its causes. */
+const plainError = (error: Error, causes = MAX_CAUSES): Record<string, unknown> => ({
   name: error.name,
   message: error.message,
   ...('code' in error ? { code: error.code } : {}),
   ...('type' in error ? { type: error.type } : {}),
   stack: error.stack,
-  ...(error.cause === undefined ? {} : { cause: error.cause }),
+  ...(error.cause instanceof Error && causes > 0 ? { cause: plainError(error.cause, causes - 1) } : {}),
 });
 
 const replacer = (_key: string, value: unknown): unknown => {

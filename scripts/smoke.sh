@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# The README's walk-through against a running stack, as checks: scripts/smoke.sh. Can be run again on the same stack.
+# Ends with "N passed, N failed"; exit code 0 when none failed. Needs the default settings of the payment gateway.
+# Kafka is reached through the container `kafka` if it runs, else as with npm start, through kafka/kafka.sh.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+A=${SERVICE_A_URL:-http://127.0.0.1:3001}
+B=${SERVICE_B_URL:-http://127.0.0.1:3002}
+
+# What becomes of these is the gateway's own choice, by their ids.
+APPROVED_ID=550e8400-e29b-41d4-a716-446655440000
+DECLINED_ID=550e8400-e29b-41d4-a716-446655440002
+RECOVERING_ID=550e8400-e29b-41d4-a716-446655440018
+UNAVAILABLE_ID=550e8400-e29b-41d4-a716-446655440446
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+# --- Checks ---
+passed=0
+failed=0
+check() {
+  local what=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+    echo "ok     $what"
+  else
+    failed=$((failed + 1))
+    echo "not ok $what"
+    echo "       last answer: $code $(head -c 500 "$dir/body")"
+  fi
+}
+
+# --- HTTP: leaves the status in $code, the body and the head in files ---
+request() { code=$(curl -s -m 10 -o "$dir/body" -D "$dir/head" -w '%{http_code}' "$@") || true; }
+post() { request "$A/orders" -H 'Content-Type: application/json' --data-binary "$1"; }
+is() { [ "$code" = "$1" ]; }
+has() { grep -qF -- "$1" "$dir/body"; }
+# Spaces do not count, since `all` splits a condition at them.
+header() { tr -d ' \r' <"$dir/head" | grep -qiFx -- "${1// /}"; }
+all() { # all "is 200" "has x" …: every condition holds
+  local condition
+  for condition in "$@"; do $condition || return 1; done
+}
+
+order() { # order <orderId> [amount]
+  printf '{"orderId":"%s","userId":"user-123","amount":%s,"currency":"USD","items":[{"productId":"prod-001","quantity":2,"price":49.995}]}' "$1" "${2:-99.99}"
+}
+new_id() { # the form of a UUID, random
+  local hex
+  hex=$(head -c 16 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
+  echo "${hex:0:8}-${hex:8:4}-4${hex:13:3}-8${hex:17:3}-${hex:20:12}"
+}
+# Asks for an order until it has an outcome; gives up after 10 s.
+follow() {
+  local end=$((SECONDS + 10))
+  while request "$A/orders/$1"; is 404 || has '"status":"pending"'; do
+    [ "$SECONDS" -lt "$end" ] || return 0
+    sleep 0.1
+  done
+}
+
+# --- Kafka ---
+in_container() { [ "$(docker container inspect -f '{{.State.Running}}' kafka 2>/dev/null)" = true ]; }
+kafka_tool() {
+  local tool=$1
+  shift
+  if in_container; then
+    docker exec -i kafka "kafka-$tool" --bootstrap-server localhost:9092 "$@"
+  else
+    kafka/kafka.sh "$tool" --bootstrap-server 127.0.0.1:29092 "$@"
+  fi
+}
+read_topic() { kafka_tool console-consumer --topic "$1" --from-beginning --timeout-ms 5000 --property print.key=true </dev/null 2>/dev/null; }
+# Kafka's console producer reads text. To write bytes that are none, service-a's own Kafka client does it: stdin to each partition of `orders`.
+write_bytes() {
+  local script='
+    const { Kafka, logLevel } = require("kafkajs");
+    const value = require("fs").readFileSync(0);
+    const producer = new Kafka({ brokers: [process.env.KAFKA_BROKERS], logLevel: logLevel.NOTHING }).producer();
+    producer.connect()
+      .then(() => producer.send({ topic: "orders", messages: [0, 1, 2].map((partition) => ({ partition, value })) }))
+      .then(() => producer.disconnect())
+      .catch((error) => { console.error(error.message); process.exit(1); });'
+  if in_container; then
+    docker exec -i -e KAFKA_BROKERS=kafka:9092 "$(docker ps -q --filter label=com.docker.compose.service=service-a | head -n 1)" node -e "$script"
+  else
+    KAFKAJS_NO_PARTITIONER_WARNING=1 KAFKA_BROKERS=127.0.0.1:29092 node -e "$script"
+  fi
+}
+in_dlt() { grep -qF -- "$1" "$dir/dlt"; }
+
+# --- The services ---
+request "$A/health"
+check 'service-a is healthy' all 'is 200' 'has "status":"healthy"' 'has "service":"service-a"'
+request "$B/health"
+check 'service-b is healthy' all 'is 200' 'has "status":"healthy"' 'has "service":"service-b"'
+request "$A/ready"
+check 'service-a is ready' is 200
+request "$B/ready"
+check 'service-b is ready' is 200
+
+# --- Fates ---
+post "$(order "$APPROVED_ID")"
+check 'an order is accepted' all 'is 202' "has $APPROVED_ID" 'has "message":'
+check 'the answer says where to follow it' header "Location: /orders/$APPROVED_ID"
+follow "$APPROVED_ID"
+check 'it becomes completed and has a payment' all 'is 200' 'has "status":"completed"' 'has "paymentId":"'
+payment=$(grep -oE '"paymentId":"[^"]+"' "$dir/body")
+post "$(order "$APPROVED_ID")"
+check 'the same order again is accepted with its status' all 'is 202' 'has "status":"completed"'
+post "$(order "$APPROVED_ID" 1)"
+check 'another order under its id is a conflict' is 409
+follow "$APPROVED_ID"
+check 'it still has its one payment' has "$payment"
+
+post "$(order "$DECLINED_ID")"
+check 'an order to be declined is accepted' is 202
+follow "$DECLINED_ID"
+check 'it becomes failed with the reason' all 'has "status":"failed"' 'has PaymentDeclinedError' 'has declined'
+
+post "$(order "$RECOVERING_ID")"
+follow "$RECOVERING_ID"
+check 'an order survives a short outage of the gateway' has '"status":"completed"'
+
+post "$(order "$UNAVAILABLE_ID")"
+follow "$UNAVAILABLE_ID"
+redriven() { has '"status":"completed"'; }
+unavailable() { all 'has "status":"failed"' 'has GatewayUnavailableError' 'has "retryCount":3'; }
+check 'an order fails when the outage outlasts the retries (or is completed by a redrive)' eval 'unavailable || redriven'
+
+# --- Requests that are refused ---
+post '{"userId":"","amount":-1,"currency":"usd","items":[]}'
+check 'an invalid order is refused with every fault' all 'is 400' 'has "userId"' 'has "amount"' 'has "currency"' 'has "items"'
+check 'an error is a problem document' grep -qi '^content-type: application/problem+json' "$dir/head"
+post '{"amount":99.99,"currency":"USD","items":[{"productId":"prod-001","quantity":2,"price":49.995}]}'
+check 'a missing field is named' all 'is 400' 'has "userId"'
+post '{"orderId":'
+check 'malformed JSON is refused' is 400
+request "$A/orders" -H 'Content-Type: text/plain' --data-binary "$(order "$(new_id)")"
+check 'another content type is refused' is 415
+printf '{"userId":"%s"}' "$(head -c 307200 /dev/zero | tr '\0' a)" >"$dir/large"
+post "@$dir/large"
+check 'a body of 300 KiB is refused' is 413
+request "$A/orders/$(new_id)"
+check 'an unknown order is not found' is 404
+request "$A/nowhere"
+check 'an unknown address is not found' is 404
+request -X DELETE "$A/orders"
+check 'a wrong method is refused with the right one' all 'is 405' 'header Allow:POST'
+
+# --- Records that are no orders ---
+mark=$(new_id)
+printf '{bad %s\n' "$mark" | kafka_tool console-producer --topic orders >/dev/null 2>&1
+check 'rubbish is written to orders' test $? -eq 0
+printf '\xff\xfe %s' "$mark" >"$dir/bytes"
+write_bytes <"$dir/bytes"
+check 'bytes that are no text are written to every partition of orders' test $? -eq 0
+next=$(new_id)
+post "$(order "$next")"
+check 'the next order is accepted' is 202
+follow "$next"
+check 'the next order is processed' grep -qE '"status":"(completed|failed)"' "$dir/body"
+
+# --- What another client finds in the topics ---
+read_topic payments >"$dir/payments"
+check 'payments has the payment under its order' eval 'grep -F "$APPROVED_ID" "$dir/payments" | grep -qF "$payment"'
+read_topic orders.DLT >"$dir/dlt"
+check 'orders.DLT has the declined order' eval 'grep "^$DECLINED_ID" "$dir/dlt" | grep -qF PaymentDeclinedError'
+check 'orders.DLT has the rubbish' in_dlt "\"originalValue\":\"{bad $mark\",\"originalValueEncoding\":\"utf8\""
+base64=$(base64 <"$dir/bytes" | tr -d '\n')
+check 'orders.DLT has the exact bytes, once for each partition' test "$(grep -cF "\"originalValue\":\"$base64\",\"originalValueEncoding\":\"base64\"" "$dir/dlt")" -eq 3
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

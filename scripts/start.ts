@@ -1,0 +1,162 @@
+import { watch } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLocalBroker } from './lib/broker';
+import { assertFree } from './lib/ports';
+import { startChild, waitFor, type Child, type Log } from './lib/process';
+
+const root = resolve(__dirname, '..');
+const dev = process.argv.includes('--dev');
+const brokerPort = 29_092;
+const brokers = `127.0.0.1:${brokerPort}`;
+const services = [{ name: 'service-a', port: 3001 }, { name: 'service-b', port: 3002 }];
+
+const hints = `
+Both services are ready. In another terminal:
+
+  curl -i localhost:3001/orders -H 'Content-Type: application/json' -d '{
+    "orderId": "550e8400-e29b-41d4-a716-446655440000", "userId": "user-123", "amount": 99.99, "currency": "USD",
+    "items": [{ "productId": "prod-001", "quantity": 2, "price": 49.995 }] }'
+  curl localhost:3001/orders/550e8400-e29b-41d4-a716-446655440000
+
+  kafka/kafka.sh console-consumer --bootstrap-server ${brokers} --topic orders --from-beginning --property print.key=true
+  kafka/kafka.sh console-consumer --bootstrap-server ${brokers} --topic payments --from-beginning --property print.key=true
+  kafka/kafka.sh console-consumer --bootstrap-server ${brokers} --topic orders.DLT --from-beginning --property print.key=true
+
+Records are kept in .local/kafka; delete that folder to begin anew. Ctrl+C stops everything.
+`;
+
+const prefixed = (name: string): Log => (line) => process.stdout.write(`${name.padEnd(9)} | ${line}\n`);
+
+const isReady = (port: number): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) }).then(({ ok }) => ok, () => false);
+
+/** Keeps a service running: starts it again when it dies, with `--dev` when its source changes. */
+const keepRunning = ({ name, port }: { name: string; port: number }) => {
+  const log = prefixed(name);
+  const cwd = resolve(root, name);
+  const program = dev ? ['--require', 'ts-node/register/transpile-only', 'src/index.ts'] : ['dist/index.js'];
+  let child: Child;
+  let replaced: Child | undefined;
+  let stopping = false;
+  let wasReady = false;
+  let change: NodeJS.Timeout | undefined;
+
+  const start = (): void => {
+    const started = startChild({
+      command: process.execPath,
+      args: ['--enable-source-maps', ...program],
+      cwd,
+      env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), KAFKA_BROKERS: brokers },
+      log,
+    });
+    child = started;
+    void started.exited.then(async ({ code, signal }) => {
+      if (stopping || replaced === started) return;
+      const ended = `ended unexpectedly (${signal ?? `exit code ${code}`})`;
+      if (dev || !wasReady) {
+        log(dev ? `${ended}: it starts again when its source changes` : ended);
+        return;
+      }
+      log(`${ended}: starting it again`);
+      await sleep(1_000);
+      if (!stopping) start();
+    });
+  };
+
+  const restart = async (): Promise<void> => {
+    log('source changed: starting it again');
+    const old = child;
+    replaced = old;
+    await old.stop(12_000);
+    if (!stopping && child === old) start();
+  };
+  if (dev) {
+    watch(resolve(cwd, 'src'), { recursive: true }, () => {
+      clearTimeout(change);
+      // An editor saves in several steps.
+      change = setTimeout(() => void restart(), 200);
+    });
+  }
+
+  start();
+  return {
+    /** Resolves once it answers that it is ready; rejects when it ends before. */
+    ready: async (): Promise<void> => {
+      await waitFor(`${name} to be ready`, async () => {
+        if (!dev && !stopping && !child.running()) throw new Error(`${name} ended while starting: its lines above say why.`);
+        return stopping || isReady(port);
+      }, { timeoutMs: 120_000 });
+      wasReady = true;
+    },
+    stop: async (): Promise<void> => {
+      stopping = true;
+      await child.stop(12_000);
+    },
+  };
+};
+
+const startBroker = async () => {
+  const log = prefixed('kafka');
+  log(`starting Apache Kafka at ${brokers}`);
+  const broker = await startLocalBroker({ dataDir: resolve(root, '.local/kafka'), port: brokerPort, log });
+  let stopping = false;
+
+  const watchOver = async (): Promise<void> => {
+    const exit = await broker.exited();
+    if (stopping) return;
+    log(`ended unexpectedly (${exit?.signal ?? `exit code ${exit?.code}`}): starting it again`);
+    await sleep(1_000);
+    if (stopping) return;
+    await broker.start().catch((error: unknown) => { log(String(error)); });
+    void watchOver();
+  };
+  void watchOver();
+  return {
+    stop: async (): Promise<void> => {
+      stopping = true;
+      await broker.stop();
+    },
+  };
+};
+
+const main = async (): Promise<void> => {
+  let stopping = false;
+  let broker: ReturnType<typeof startBroker> | undefined;
+  const running: ReturnType<typeof keepRunning>[] = [];
+
+  // Services first: they still have records to commit.
+  const stop = async (exitCode: number): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    await Promise.all(running.map((service) => service.stop()));
+    await (await broker?.catch(() => undefined))?.stop();
+    process.exit(exitCode);
+  };
+  let asked = 0;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // npm passes a Ctrl+C on that the terminal has sent here already, so only a later one means "at once".
+      if (asked > 0 && Date.now() - asked > 1_000) process.exit(1);
+      if (asked > 0) return;
+      asked = Date.now();
+      process.stdout.write('\nStopping ...\n');
+      void stop(0);
+    });
+  }
+
+  try {
+    for (const { port } of services) await assertFree(port);
+    broker = startBroker();
+    await broker;
+    if (stopping) return;
+    running.push(...services.map(keepRunning));
+    await Promise.all(running.map((service) => service.ready()));
+    if (!stopping) process.stdout.write(hints);
+  } catch (error) {
+    if (!stopping) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    await stop(1);
+  }
+};
+
+void main();

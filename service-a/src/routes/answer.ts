@@ -1,0 +1,38 @@
+import cors from 'cors';
+import helmet from 'helmet';
+import { IncomingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:http';
+import { Socket } from 'node:net';
+
+type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
+
+/** Sends a JSON answer with the headers that every answer carries. */
+export type Answer = (res: ServerResponse, status: number, body: object, headers?: OutgoingHttpHeaders) => void;
+
+/** The headers that middlewares set on a response of their own: flat name, value, name, value, … */
+const headersOf = (...middlewares: Middleware[]): string[] => {
+  const req = new IncomingMessage(new Socket());
+  const res = new ServerResponse(req);
+  for (const middleware of middlewares) middleware(req, res, () => undefined);
+  return res.getHeaderNames().flatMap((name) => [name, String(res.getHeader(name))]);
+};
+
+/**
+ * Answers carry helmet's headers and those of CORS. They are the same for every request from one origin, so they are computed once:
+ * setting a dozen headers anew costs as much as parsing and validating the order.
+ * @param origins those that browsers may call from; `*` for all
+ */
+export const createAnswer = (origins: readonly string[]): Answer => {
+  const forOrigin = (origin: string | undefined): string[] =>
+    headersOf(helmet(), cors({ origin: origin ?? false, exposedHeaders: ['Location', 'Retry-After'] }));
+  const byOrigin = new Map(origins.map((origin) => [origin, forOrigin(origin)]));
+  const otherwise = byOrigin.get('*') ?? [...forOrigin(undefined), 'Vary', 'Origin'];
+
+  return (res, status, body, headers = {}) => {
+    const text = JSON.stringify(body);
+    const all = [...byOrigin.get(res.req.headers.origin ?? '') ?? otherwise, 'Content-Length', String(Buffer.byteLength(text))];
+    for (const [name, value] of Object.entries(headers)) all.push(name, String(value));
+    if (headers['Content-Type'] === undefined) all.push('Content-Type', 'application/json; charset=utf-8');
+    res.writeHead(status, all);
+    res.end(text);
+  };
+};

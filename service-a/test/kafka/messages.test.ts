@@ -1,0 +1,131 @@
+import {
+  canonicalText, orderCreatedText, orderRequestSchema, readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError,
+} from '../../src/kafka/messages';
+import { anOrder, anOrderCreated, orderIdOf } from '../support/builders';
+import { sample } from '../support/fakes';
+
+const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+const keyOf = (orderId: string): Buffer => Buffer.from(orderId);
+const theKey = keyOf(orderIdOf(0));
+const theOrder = canonicalText(anOrder());
+const parsed = (name: string): Record<string, unknown> => JSON.parse(sample(name).toString()) as Record<string, unknown>;
+
+describe('a record of orders', () => {
+  test('When it is the sample, then it says that the order was created at its timestamp', () => {
+    expect(readOrderCreated(theKey, sample('order-created')))
+      .toEqual({ kind: 'created', orderId: orderIdOf(0), order: theOrder, createdAt: '2026-11-22T10:00:00.000Z' });
+  });
+
+  test('When it holds fields that are not known, then they are ignored', () => {
+    const event = { ...anOrderCreated(), version: 2, data: { ...anOrder(), coupon: 'X', items: [{ ...anOrder().items[0], colour: 'red' }] } };
+    expect(readOrderCreated(theKey, bytes(event))).toMatchObject({ order: theOrder });
+  });
+
+  test('When its uuids are in capitals, then they are lower-cased', () => {
+    const event = anOrderCreated({ data: anOrder({ orderId: orderIdOf(0).toUpperCase() }) });
+    expect(readOrderCreated(keyOf(orderIdOf(0).toUpperCase()), bytes(event))).toMatchObject({ orderId: orderIdOf(0), order: theOrder });
+  });
+
+  test.each<[string, Buffer | null, Buffer | null]>([
+    ['has no value', theKey, null],
+    ['is not UTF-8', theKey, Buffer.from([0xff])],
+    ['is not JSON', theKey, Buffer.from('{')],
+    ['is no event', theKey, bytes(null)],
+    ['is another event', theKey, bytes({ ...anOrderCreated(), eventType: 'ORDER_CANCELLED' })],
+    ['has no timestamp', theKey, bytes({ ...anOrderCreated(), timestamp: undefined })],
+    ['has a faulty order', theKey, bytes(anOrderCreated({ data: anOrder({ amount: 0 }) }))],
+    ['has no key', null, bytes(anOrderCreated())],
+    ['has the key of another order', keyOf(orderIdOf(1)), bytes(anOrderCreated())],
+  ])('When it %s, then it cannot be read', (_what, key, value) => {
+    expect(() => readOrderCreated(key, value)).toThrow(UnreadableRecordError);
+  });
+});
+
+describe('a record of payments', () => {
+  test('When it is the sample, then it says that the order was paid', () => {
+    expect(readPaymentCompleted(theKey, sample('payment-completed'))).toEqual({
+      kind: 'paid', orderId: orderIdOf(0), paymentId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string, at: '2026-11-22T10:00:00.250Z',
+    });
+  });
+
+  test.each([
+    ['another event', { ...parsed('payment-completed'), eventType: 'PAYMENT_REFUNDED' }],
+    ['not completed', { ...parsed('payment-completed'), data: { orderId: orderIdOf(0), paymentId: orderIdOf(1), paymentStatus: 'pending' } }],
+    ['without a payment id', { ...parsed('payment-completed'), data: { orderId: orderIdOf(0), paymentStatus: 'completed' } }],
+  ])('When it is %s, then it cannot be read', (_what, event) => {
+    expect(() => readPaymentCompleted(theKey, bytes(event))).toThrow(UnreadableRecordError);
+  });
+});
+
+describe('a record of orders.DLT', () => {
+  test.each([
+    ['declined', { type: 'PaymentDeclinedError', message: 'payment gateway declined', retryCount: 0, failedAt: '2026-11-22T10:00:02.500Z' }],
+    ['gateway-unavailable', { type: 'GatewayUnavailableError', message: 'gateway unavailable', retryCount: 3, failedAt: '2026-11-22T10:00:04.500Z' }],
+  ])('When it is the sample %s, then it says how the order failed', (name, failure) => {
+    expect(readDeadLetter(null, sample(`dead-letter-${name}`))).toMatchObject({ kind: 'failed', failure });
+  });
+
+  test.each(['bad-json', 'not-utf8', 'no-value', 'key-not-utf8'])('When it is the sample %s, then it says nothing of an order', (name) => {
+    expect(readDeadLetter(null, sample(`dead-letter-${name}`))).toBeUndefined();
+  });
+
+  test.each([
+    ['white space', JSON.stringify(anOrderCreated(), null, 2)],
+    ['a number written another way', JSON.stringify(anOrderCreated()).replace('99.99', '99.990')],
+    ['a byte order mark', `\u{feff}${JSON.stringify(anOrderCreated())}`],
+  ])('When its original is an order that travels as text for %s, then it says how the order failed', (_why, text) => {
+    // The orders topic delivers the same order from the same bytes: what can be read there can be read here.
+    expect(readOrderCreated(theKey, Buffer.from(text))).toMatchObject({ order: theOrder });
+    const letter = { ...parsed('dead-letter-declined'), originalKey: orderIdOf(0), originalValue: text, originalValueEncoding: 'utf8' };
+    expect(readDeadLetter(null, bytes(letter))).toMatchObject({ kind: 'failed', orderId: orderIdOf(0), order: theOrder });
+  });
+
+  test('When its original lies under the key of another order, then it says nothing of either', () => {
+    expect(readDeadLetter(null, bytes({ ...parsed('dead-letter-declined'), originalKey: orderIdOf(1) }))).toBeUndefined();
+  });
+
+  test.each(['failedAt', 'errorType', 'retryCount', 'originalValueEncoding'])('When it lacks %s, then it cannot be read', (field) => {
+    expect(() => readDeadLetter(null, bytes({ ...parsed('dead-letter-declined'), [field]: undefined }))).toThrow(UnreadableRecordError);
+  });
+});
+
+describe('an order as published', () => {
+  test('When its event is written, then it is the event that can be read again', () => {
+    const { eventId, timestamp, data } = anOrderCreated();
+    const text = orderCreatedText({ eventId, timestamp, order: canonicalText(data) });
+    expect(JSON.parse(text)).toEqual(anOrderCreated());
+    expect(readOrderCreated(theKey, Buffer.from(text))).toMatchObject({ order: theOrder, createdAt: timestamp });
+  });
+
+  test('When its fields come in another order, then the canonical text is the same', () => {
+    const { items, currency, ...rest } = anOrder();
+    const { productId, ...others } = items[0]!;
+    expect(canonicalText({ items: [{ ...others, productId }], currency, ...rest })).toBe(theOrder);
+  });
+});
+
+describe('an order as posted', () => {
+  const item = { productId: 'p', quantity: 1, price: 0 };
+
+  test.each([
+    ['at its bounds', { userId: 'u'.repeat(128), amount: Number.MIN_VALUE, items: Array<typeof item>(500).fill(item) }],
+    ['with 128 characters outside the BMP', { userId: '\u{1f600}'.repeat(128) }],
+  ])('When it is %s, then it is an order', (_what, differences) => {
+    expect(orderRequestSchema.safeParse({ ...anOrder(), ...differences }).success).toBe(true);
+  });
+
+  test('When it has no orderId, then it is an order', () => {
+    expect(orderRequestSchema.safeParse({ ...anOrder(), orderId: undefined }).success).toBe(true);
+  });
+
+  test.each([
+    ['orderId', 'no-uuid'], ['orderId', null], ['orderId', `${orderIdOf(0)}\n`], ['userId', ''], ['userId', 'u'.repeat(129)],
+    ['userId', '\u{1f600}'.repeat(129)], ['userId', 7], ['amount', 0], ['amount', -1], ['amount', '1'], ['amount', Infinity], ['amount', NaN],
+    ['currency', 'usd'], ['currency', 'US'], ['currency', 'USDT'], ['currency', 'USD\n'], ['items', []], ['items', Array(501).fill(item)],
+    ['items', [{ ...item, quantity: 0 }]], ['items', [{ ...item, quantity: 1.5 }]], ['items', [{ ...item, price: -0.01 }]],
+    ['items', [{ ...item, price: Infinity }]], ['items', [{ ...item, productId: '' }]], ['items', [{ ...item, productId: 'p'.repeat(129) }]],
+  ])('When %s is faulty (case %#), then it is refused for that field', (field, value) => {
+    const result = orderRequestSchema.safeParse({ ...anOrder(), [field]: value });
+    expect(result.error?.issues.map(({ path }) => path[0])).toEqual([field]);
+  });
+});

@@ -1,0 +1,113 @@
+import type { KafkaMessage } from 'kafkajs';
+import { createLogReader } from '../../src/processors/follow-log';
+import { canonicalText } from '../../src/kafka/messages';
+import { createProjection, viewOf } from '../../src/processors/projection';
+import { createTrail } from '../../src/utils/trail';
+import { anOrder, anOrderCreated, created, failed, orderIdOf } from '../support/builders';
+import { recordingLogger, sample } from '../support/fakes';
+
+const topics = { orders: 'orders', payments: 'payments', deadLetters: 'orders.DLT' };
+
+const message = (key: string | null, value: Buffer | null, offset = '7'): KafkaMessage =>
+  ({ key: key === null ? null : Buffer.from(key), value, offset, timestamp: '0', attributes: 0, headers: {} });
+
+const aReader = () => {
+  const { logger, lines } = recordingLogger();
+  const projection = createProjection({ max: 100 });
+  const trail = createTrail({ logger, perSecond: 100 });
+  trail.close();
+  const reader = createLogReader({ topics, projection, trail, logger });
+  const read = (topic: string, key: string | null, value: Buffer | null, offset?: string): void =>
+    reader.handle({ topic, partition: 1, message: message(key, value, offset) });
+  const statusOf = (orderId: string) => viewOf(projection.get(orderId) ?? {})?.status;
+  return { read, statusOf, projection, lines, expectOwn: reader.expectOwn };
+};
+
+describe('records are folded', () => {
+  test('When the samples of an order are read, then it is completed', () => {
+    const { read, statusOf } = aReader();
+    read('orders', orderIdOf(0), sample('order-created'));
+    expect(statusOf(orderIdOf(0))).toBe('pending');
+    read('payments', orderIdOf(0), sample('payment-completed'));
+    expect(statusOf(orderIdOf(0))).toBe('completed');
+  });
+
+  test('When the sample of a declined order is read, then it is failed, and the trail says so', () => {
+    const { read, statusOf, lines } = aReader();
+    read('orders.DLT', orderIdOf(2), sample('dead-letter-declined'));
+    expect(statusOf(orderIdOf(2))).toBe('failed');
+    expect(lines).toMatchObject([
+      { level: 'info', message: 'order updated', orderId: orderIdOf(2), status: 'failed', topic: 'orders.DLT', partition: 1, offset: '7' },
+    ]);
+  });
+});
+
+describe('records are skipped', () => {
+  test.each(['orders', 'payments', 'orders.DLT'])('When a record of %s cannot be read, then it is counted and logged, and reading goes on', (topic) => {
+    const { read, projection, lines } = aReader();
+    read(topic, null, null);
+    read(topic, 'k', Buffer.from('{'));
+    expect(lines).toMatchObject([
+      { level: 'warn', topic, partition: 1, offset: '7', unreadable: 1 },
+      { level: 'warn', topic, partition: 1, offset: '7', unreadable: 2 },
+    ]);
+    expect(projection.size()).toBe(0);
+  });
+
+  test.each(['bad-json', 'not-utf8', 'no-value', 'key-not-utf8'])('When the dead letter %s says nothing of an order, then nothing changes', (name) => {
+    const { read, projection, lines } = aReader();
+    read('orders.DLT', null, sample(`dead-letter-${name}`));
+    expect(projection.size()).toBe(0);
+    expect(lines).toEqual([]);
+  });
+});
+
+describe('records that this process published', () => {
+  const id = orderIdOf(0);
+  const createdBytes = (amount: number): Buffer => Buffer.from(JSON.stringify(anOrderCreated({ data: anOrder({ amount }) })));
+  const amountOf = ({ projection }: ReturnType<typeof aReader>): number | undefined => viewOf(projection.get(id) ?? {})?.amount;
+
+  test('When the log delivers one, then it has the last word over what comes later under its id', () => {
+    const it = aReader();
+    it.projection.apply(created(), 'broker-ack');
+    it.expectOwn({ partition: 1, offset: '7', orderId: id });
+    it.read('orders', id, sample('order-created'), '7');
+    it.read('orders', id, createdBytes(1), '8');
+    expect(amountOf(it)).toBe(99.99);
+  });
+
+  test('When another order lies before it in the log, then that one stands', () => {
+    const it = aReader();
+    it.projection.apply(created(), 'broker-ack');
+    it.expectOwn({ partition: 1, offset: '7', orderId: id });
+    it.read('orders', id, createdBytes(1), '6');
+    it.read('orders', id, sample('order-created'), '7');
+    expect(amountOf(it)).toBe(1);
+  });
+
+  test('When its dead letter was read before the acknowledgement came, then the log has the last word all the same', () => {
+    const it = aReader();
+    it.projection.apply(failed());
+    it.projection.apply(created(), 'broker-ack');
+    it.expectOwn({ partition: 1, offset: '7', orderId: id });
+    it.read('orders', id, sample('order-created'), '7');
+    it.read('orders', id, createdBytes(1), '8');
+    expect(amountOf(it)).toBe(99.99);
+  });
+
+  test('When the record at its offset is another one, then that is read', () => {
+    const it = aReader();
+    const orderId = orderIdOf(1);
+    it.expectOwn({ partition: 1, offset: '7', orderId });
+    it.read('orders', id, sample('order-created'), '7');
+    expect(it.projection.get(id)?.order?.text).toBe(canonicalText(anOrder()));
+  });
+
+  test('When the log was read past it already, then it is not waited for', () => {
+    const it = aReader();
+    it.read('orders', id, sample('order-created'), '7');
+    it.expectOwn({ partition: 1, offset: '7', orderId: id });
+    it.read('orders', id, sample('order-created'), '7');
+    expect(it.projection.get(id)?.order?.source).toBe('log');
+  });
+});

@@ -1,0 +1,222 @@
+import request, { type Response, type Test } from 'supertest';
+import type { Projection } from '../../src/processors/projection';
+import { BrokerUnavailableError, QueueFullError } from '../../src/processors/place-order';
+import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
+import { anApp } from '../support/http';
+
+const theOrder = `/orders/${orderIdOf(0)}`;
+
+const post = (it = anApp()): Test => request(it.app).post('/orders');
+
+/** Posts bytes as they are. */
+const postBytes = (bytes: Buffer | string, headers: Record<string, string> = {}, it = anApp()): Test => {
+  const test = post(it).set({ 'Content-Type': 'application/json', ...headers });
+  test.write(bytes);
+  return test;
+};
+
+const expectProblem = (response: Response, status: number, title: string): void => {
+  expect(response.status).toBe(status);
+  expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
+  expect(JSON.parse(response.text)).toMatchObject({ type: 'about:blank', title, status, detail: expect.stringMatching(/\w/) as string });
+};
+
+const faultsOf = (response: Response): string[] =>
+  (JSON.parse(response.text) as { errors: { path: string; message: string }[] }).errors.map(({ path }) => path);
+
+const bodyOf = (bytes: number): string => {
+  const [head, tail] = [JSON.stringify(anOrder()).slice(0, -1), '}'];
+  return `${head},"padding":"${'x'.repeat(bytes - head.length - tail.length - 13)}"${tail}`;
+};
+
+describe('POST /orders is accepted', () => {
+  test('When an order is posted, then it is 202 with the way to it', async () => {
+    const response = await post().send(anOrder());
+    expect(response.status).toBe(202);
+    expect(response.headers['location']).toBe(theOrder);
+    expect(response.body).toEqual({ message: 'Order accepted for processing', orderId: orderIdOf(0), status: 'pending' });
+  });
+
+  test('When it has no orderId, then the service makes one', async () => {
+    const it = anApp();
+    const response = await post(it).send({ ...anOrder(), orderId: undefined });
+    expect(response.body).toMatchObject({ orderId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4/) as string });
+    expect(it.published).toMatchObject([{ data: { orderId: response.headers['location']?.slice('/orders/'.length) } }]);
+  });
+
+  test('When its orderId is in capitals, then it is lower-cased', async () => {
+    const response = await post().send(anOrder({ orderId: orderIdOf(0).toUpperCase() }));
+    expect(response.headers['location']).toBe(theOrder);
+  });
+
+  test('When it holds fields that are not known, then they are dropped', async () => {
+    const it = anApp();
+    await post(it).send({ ...anOrder(), coupon: 'X', items: [{ ...anOrder().items[0], colour: 'red' }] });
+    expect(it.published.map(({ data }) => data)).toEqual([anOrder()]);
+  });
+
+  test('When the same order is posted again, written differently, then it is 202 with its current status and no second event', async () => {
+    const it = anApp();
+    await post(it).send(anOrder());
+    it.projection.apply(paid());
+    const { items, ...rest } = anOrder();
+    const response = await post(it).send({ extra: 1, items, ...rest, orderId: orderIdOf(0).toUpperCase() });
+    expect(response.status).toBe(202);
+    expect(response.body).toMatchObject({ orderId: orderIdOf(0), status: 'completed' });
+    expect(it.published).toHaveLength(1);
+  });
+
+  test('When the body is exactly 256 KiB, then it is taken', async () => {
+    const body = bodyOf(262_144);
+    expect(Buffer.byteLength(body)).toBe(262_144);
+    expect((await postBytes(body)).status).toBe(202);
+  });
+});
+
+describe('POST /orders is refused', () => {
+  test('When nothing of the order is right, then it is 400 with all faults at once', async () => {
+    const response = await post().send({ orderId: 'x', userId: '', amount: -1, currency: 'usd', items: [{ productId: '', quantity: 0, price: -1 }] });
+    expectProblem(response, 400, 'Bad Request');
+    expect(faultsOf(response).sort())
+      .toEqual(['amount', 'currency', 'items.0.price', 'items.0.productId', 'items.0.quantity', 'orderId', 'userId']);
+  });
+
+  test('When the order is empty, then it is 400 with every field that is missing', async () => {
+    const response = await post().send({});
+    expectProblem(response, 400, 'Bad Request');
+    expect(faultsOf(response).sort()).toEqual(['amount', 'currency', 'items', 'userId']);
+  });
+
+  test('When there is no body, then it is 400', async () => {
+    expectProblem(await post(), 400, 'Bad Request');
+  });
+
+  test.each([
+    ['malformed JSON', '{"orderId":'],
+    ['a number', '42'],
+    ['a list', '[]'],
+    ['an order but for a byte that is not UTF-8', Buffer.from(JSON.stringify(anOrder({ userId: 'caf\u{e9}' })), 'latin1')],
+    ['deeply nested', '['.repeat(200_000)],
+    ['an own __proto__', '{"__proto__":{"userId":"user-123"}}'],
+  ])('When the body is %s, then it is 400', async (_what, body) => {
+    expectProblem(await postBytes(body), 400, 'Bad Request');
+  });
+
+  test('When another order has the id, then it is 409 and nothing is published', async () => {
+    const it = anApp();
+    it.projection.apply(created());
+    expectProblem(await post(it).send(anOrder({ amount: 1 })), 409, 'Conflict');
+    expect(it.published).toEqual([]);
+  });
+
+  test('When the body is a byte more than 256 KiB, then it is 413', async () => {
+    expectProblem(await postBytes(bodyOf(262_145)), 413, 'Payload Too Large');
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['text', { 'Content-Type': 'text/plain' }],
+    ['a form', { 'Content-Type': 'application/x-www-form-urlencoded' }],
+    ['JSON of another character set', { 'Content-Type': 'application/json; charset=iso-8859-1' }],
+    ['JSON in UTF-16', { 'Content-Type': 'application/json; charset=utf-16le' }],
+    ['in an encoding nobody knows', { 'Content-Encoding': 'secret' }],
+  ])('When the body is %s, then it is 415', async (_what, headers) => {
+    const bytes = headers['Content-Type']?.includes('utf-16') ? Buffer.from(JSON.stringify(anOrder()), 'utf16le') : JSON.stringify(anOrder());
+    expectProblem(await postBytes(bytes, headers), 415, 'Unsupported Media Type');
+  });
+
+  test.each([
+    ['the broker does not acknowledge in time', new BrokerUnavailableError('no acknowledgement of broker-17')],
+    ['the queue is full', new QueueFullError('10000 orders wait')],
+  ])('When %s, then it is 503 with Retry-After', async (_what, error) => {
+    const response = await post(anApp({ placeOrder: () => Promise.reject(error) })).send(anOrder());
+    expectProblem(response, 503, 'Service Unavailable');
+    expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+    expect(response.text).not.toContain(error.message);
+  });
+
+  test('When the state is being rebuilt, then it is 503 with Retry-After and nothing is published', async () => {
+    const it = anApp({ caughtUp: false });
+    const response = await post(it).send(anOrder());
+    expectProblem(response, 503, 'Service Unavailable');
+    expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+    expect(it.published).toEqual([]);
+  });
+
+  test('When something unforeseen happens, then it is a bare 500 and the log has the whole error', async () => {
+    const error = new Error('secret of the database');
+    const it = anApp({ placeOrder: () => Promise.reject(error) });
+    const response = await post(it).send(anOrder());
+    expectProblem(response, 500, 'Internal Server Error');
+    expect(response.text).not.toMatch(/secret|\bat \b|\.ts|\.js|stack/);
+    expect(it.lines).toMatchObject([{ level: 'error', message: 'request failed', method: 'POST', path: '/orders', error }]);
+  });
+});
+
+describe('GET /orders/:id', () => {
+  const order = { ...anOrder(), createdAt: '2026-11-22T10:00:00.000Z' };
+
+  test.each([
+    ['pending', [created()], { ...order, status: 'pending', updatedAt: order.createdAt }],
+    ['completed', [created(), paid()], { ...order, status: 'completed', updatedAt: paid().at, paymentId: paid().paymentId }],
+    ['failed', [created(), failed()], { ...order, status: 'failed', updatedAt: failed().failure.failedAt, failure: failed().failure }],
+  ] as const)('When the order is %s, then it is 200 with all that is known of it', async (_status, facts, view) => {
+    const { app, projection } = anApp();
+    facts.forEach((fact) => projection.apply(fact));
+    const response = await request(app).get(theOrder);
+    expect(response.status).toBe(200);
+    expect(response.body).toEqual(view);
+  });
+
+  test('When the id is in capitals, then the order is found', async () => {
+    const { app, projection } = anApp();
+    projection.apply(created());
+    expect((await request(app).get(`/orders/${orderIdOf(0).toUpperCase()}`)).status).toBe(200);
+  });
+
+  test('When an order was just accepted, then it is found', async () => {
+    const it = anApp();
+    const { headers } = await post(it).send(anOrder());
+    expect((await request(it.app).get(headers['location'] ?? '')).status).toBe(200);
+  });
+
+  test.each([['is not known', theOrder], ['is no uuid', '/orders/1'], ['is the name of a property', '/orders/__proto__']])(
+    'When the id %s, then it is 404', async (_what, path) => {
+      expectProblem(await request(anApp().app).get(path), 404, 'Not Found');
+    });
+
+  test('When only a payment of it is known, then it is 404', async () => {
+    const { app, projection } = anApp();
+    projection.apply(paid());
+    expectProblem(await request(app).get(theOrder), 404, 'Not Found');
+  });
+
+  test('When the state is being rebuilt, then it is 503 with Retry-After, not a false 404', async () => {
+    const response = await request(anApp({ caughtUp: false }).app).get(theOrder);
+    expectProblem(response, 503, 'Service Unavailable');
+    expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+  });
+
+  test('When something unforeseen happens, then it is a bare 500', async () => {
+    const projection: Projection = {
+      apply: () => undefined,
+      confirm: () => undefined,
+      size: () => 0,
+      get: () => {
+        throw new Error('secret of the map');
+      },
+    };
+    const response = await request(anApp({ projection }).app).get(theOrder);
+    expectProblem(response, 500, 'Internal Server Error');
+    expect(response.text).not.toContain('secret');
+  });
+});
+
+describe('another method', () => {
+  test.each([
+    ['PUT', '/orders', 'POST'], ['GET', '/orders', 'POST'], ['DELETE', theOrder, 'GET, HEAD'], ['PATCH', theOrder, 'GET, HEAD'],
+  ] as const)('When %s %s is asked for, then it is 405 with Allow', async (method, path, allow) => {
+    const response = await request(anApp().app)[method.toLowerCase() as 'put' | 'get' | 'delete' | 'patch'](path);
+    expectProblem(response, 405, 'Method Not Allowed');
+    expect(response.headers['allow']).toBe(allow);
+  });
+});

@@ -1,0 +1,24 @@
+import { createApp } from '../../src/app';
+import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-order';
+import { createProjection, type Projection } from '../../src/processors/projection';
+import type { OrderCreated } from './builders';
+import { recordingLogger } from './fakes';
+
+/** The HTTP side over a broker that acknowledges everything, or as told. */
+export const anApp = (differences: {
+  placeOrder?: PlaceOrder;
+  projection?: Projection;
+  caughtUp?: boolean;
+  checks?: Record<string, boolean>;
+  corsOrigins?: string[];
+} = {}) => {
+  const { caughtUp = true, checks = {}, corsOrigins = ['*'], projection = createProjection({ max: 100 }) } = differences;
+  const published: OrderCreated[] = [];
+  const publish = async (_orderId: string, event: string): Promise<void> => void published.push(JSON.parse(event) as OrderCreated);
+  const placeOrder = differences.placeOrder ?? createPlaceOrder({ projection, publish, timeoutMs: 1_000 });
+  const { logger, lines } = recordingLogger();
+  const app = createApp({
+    placeOrder, projection, corsOrigins, logger, caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
+  });
+  return { app, projection, published, lines };
+};

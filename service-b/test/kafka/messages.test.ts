@@ -1,0 +1,77 @@
+import { readOrder } from '../../src/kafka/messages';
+import { InvalidOrderError } from '../../src/processors/order';
+import { anOrder, anOrderCreated, bytesOf, orderIdOf } from '../support/builders';
+import { sample } from '../support/fakes';
+
+const theKey = Buffer.from(orderIdOf(0));
+const theOrder = { orderId: orderIdOf(0), userId: 'user-123', amount: 99.99, currency: 'USD' };
+
+const faultOf = (key: Buffer | null, value: Buffer | null): string => {
+  try {
+    readOrder(key, value);
+  } catch (error) {
+    if (error instanceof InvalidOrderError) return error.message;
+    throw error;
+  }
+  throw new Error('the order is valid');
+};
+
+const faultOfOrder = (differences: Record<string, unknown>): string =>
+  faultOf(theKey, bytesOf(anOrderCreated({ data: anOrder(differences) })));
+
+describe('a record is an order', () => {
+  test('When it is the sample, then it can be charged', () => {
+    expect(readOrder(theKey, sample('order-created'))).toEqual(theOrder);
+  });
+
+  test('When it holds fields that are not known, then they are ignored', () => {
+    expect(readOrder(theKey, bytesOf({ ...anOrderCreated(), version: 2, data: anOrder({ coupon: 'X' }) }))).toEqual(theOrder);
+  });
+
+  test('When its id is in capitals, in the key or the value, then it is lower-cased', () => {
+    const capitals = orderIdOf(0).toUpperCase();
+    expect(readOrder(Buffer.from(capitals), bytesOf(anOrderCreated({ data: anOrder({ orderId: capitals }) })))).toEqual(theOrder);
+  });
+
+  test('When it begins with a byte order mark, then it can be charged', () => {
+    expect(readOrder(theKey, Buffer.from(`\u{feff}${JSON.stringify(anOrderCreated())}`))).toEqual(theOrder);
+  });
+});
+
+describe('a record is no order', () => {
+  test.each<[string, string, Buffer | null, Buffer | null]>([
+    ['has no value', 'record has no value', theKey, null],
+    ['is empty', 'value is not valid JSON', theKey, Buffer.alloc(0)],
+    ['is not UTF-8', 'value is not valid UTF-8', theKey, Buffer.from([0xc3, 0x28])],
+    ['is not JSON', 'value is not valid JSON', theKey, Buffer.from('{')],
+    ['is no event', 'event: ', theKey, Buffer.from('null')],
+    ['is another event', 'eventType: ', theKey, bytesOf(anOrderCreated({ eventType: 'ORDER_CANCELLED' }))],
+    ['has no event id', 'eventId: ', theKey, bytesOf(anOrderCreated({ eventId: undefined }))],
+    ['has no time', 'timestamp: ', theKey, bytesOf(anOrderCreated({ timestamp: 'yesterday' }))],
+    ['has no key', 'record has no key', null, bytesOf(anOrderCreated())],
+    ['has the key of another order', 'key differs from data.orderId', Buffer.from(orderIdOf(1)), bytesOf(anOrderCreated())],
+    ['has a key that is not UTF-8', 'key differs from data.orderId', Buffer.from([0xff]), bytesOf(anOrderCreated())],
+  ])('When it %s, then the error says so', (_what, message, key, value) => {
+    expect(faultOf(key, value)).toContain(message);
+  });
+
+  const item = { productId: 'p', quantity: 1, price: 0 };
+
+  test.each<[string, unknown]>([
+    ['orderId', 'no-uuid'], ['userId', ''], ['userId', 'u'.repeat(129)], ['amount', 0], ['amount', '99.99'], ['amount', null], ['currency', 'usd'],
+    ['currency', 'USD\n'], ['items', []], ['items', Array(501).fill(item)], ['items.0.quantity', [{ ...item, quantity: 1.5 }]],
+    ['items.0.price', [{ ...item, price: -1 }]], ['items.0.productId', [{ ...item, productId: '' }]],
+  ])('When %s is faulty (case %#), then the error names it', (path, value) => {
+    expect(faultOfOrder({ [path.split('.')[0]!]: value })).toContain(`data.${path}: `);
+  });
+
+  test('When an amount is beyond every number, then the error names it', () => {
+    expect(faultOf(theKey, Buffer.from(JSON.stringify(anOrderCreated()).replace('99.99', '1e999')))).toContain('data.amount: ');
+  });
+
+  test('When there are very many faults, then the message stays short', () => {
+    const message = faultOfOrder({ items: Array(500).fill({ productId: '', quantity: 0, price: -1 }) });
+    expect(message).toMatch(/; and 1490 more$/);
+    expect(message.length).toBeLessThan(1_000);
+  });
+});

@@ -1,0 +1,38 @@
+import type { Message } from 'kafkajs';
+import { keyPartitioner, murmur2, partitionOf, type PlacedMessage } from '../../src/kafka/partitioner';
+
+/** From org.apache.kafka.common.utils.UtilsTest#testMurmur2. */
+const javaVectors: [text: string, hash: number][] = [
+  ['21', -973932308],
+  ['foobar', -790332482],
+  ['a-little-bit-long-string', -985981536],
+  ['a-little-bit-longer-string', -1486304829],
+  ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
+  ['abc', 479470107],
+];
+
+describe('murmur2', () => {
+  test.each(javaVectors)('When %p is hashed, then the result is that of the Java client', (text, hash) => {
+    expect(murmur2(Buffer.from(text))).toBe(hash);
+  });
+});
+
+describe('partition of a key', () => {
+  test.each(javaVectors)('When the key is %p, then it is the positive hash modulo the partitions', (text, hash) => {
+    expect(partitionOf(Buffer.from(text), 3)).toBe((hash & 0x7fffffff) % 3);
+  });
+
+  const partitionMetadata = [0, 1, 2].map((partitionId) => ({ partitionId, partitionErrorCode: 0, leader: 1, replicas: [1], isr: [1] }));
+
+  test('When KafkaJS asks for the partition of a message, then the message remembers the answer', () => {
+    const message: Message & PlacedMessage = { key: Buffer.from('foobar'), value: null, fallbackPartition: 0 };
+    const partition = keyPartitioner()({ topic: 'payments', partitionMetadata, message });
+    expect(partition).toBe(partitionOf(Buffer.from('foobar'), 3));
+    expect(message.placedOn).toBe(partition);
+  });
+
+  test.each([[1, 1], [5, 2]])('When the message has no key and its original came from partition %i, then it goes to %i', (original, partition) => {
+    const message: Message & PlacedMessage = { key: null, value: null, fallbackPartition: original };
+    expect(keyPartitioner()({ topic: 'orders.DLT', partitionMetadata, message })).toBe(partition);
+  });
+});

@@ -1,0 +1,173 @@
+import type { ConsumedRecord } from '../../src/kafka/dead-letter';
+import type { PaymentCompleted } from '../../src/kafka/messages';
+import { decidePayment, type ChargeRequest, type ChargeResult } from '../../src/processors/gateway';
+import { backoffMs, createProcessOrder, paymentIdOf } from '../../src/processors/process-order';
+import { anOrder, anOrderCreated, aRecord, aRecordOf, bytesOf, orderIdOf } from '../support/builders';
+import { eventually, sample } from '../support/fakes';
+
+const approved: ChargeResult = { kind: 'approved' };
+const declined: ChargeResult = { kind: 'declined', reason: 'payment gateway declined' };
+const unavailable: ChargeResult = { kind: 'unavailable', reason: 'gateway unavailable' };
+
+type Answer = ChargeResult | (() => Promise<ChargeResult>);
+
+/** The processor over a gateway that gives these answers, the last one for ever, and topics that keep what they are given. */
+const aProcessor = (answers: Answer[] = [approved], { maxRetries = 3, retryBaseMs = 1 } = {}) => {
+  const asked: ChargeRequest[] = [];
+  const payments: PaymentCompleted[] = [];
+  const deadLetters: { record: ConsumedRecord; error: string; message: string; retryCount: number }[] = [];
+  const process = createProcessOrder({
+    gateway: (request) => {
+      asked.push(request);
+      const answer = answers[Math.min(asked.length, answers.length) - 1]!;
+      return typeof answer === 'function' ? answer() : answer;
+    },
+    publishPayment: async (event) => void payments.push(event),
+    publishDeadLetter: async ({ record, error, retryCount }) =>
+      void deadLetters.push({ record, error: error.name, message: error.message, retryCount }),
+    maxRetries,
+    retryBaseMs,
+  });
+  const run = (record = aRecord(), signal = new AbortController().signal) => process(record, signal);
+  const outcomes = () => ({ payments: payments.length, deadLetters: deadLetters.map(({ error, retryCount }) => `${error} after ${retryCount}`) });
+  return { run, asked, payments, deadLetters, outcomes };
+};
+
+describe('an order is paid', () => {
+  test('When the gateway approves, then a payment is published', async () => {
+    const { run, payments, outcomes } = aProcessor();
+    await run();
+    expect(outcomes()).toEqual({ payments: 1, deadLetters: [] });
+    expect(payments).toEqual([{
+      eventType: 'PAYMENT_COMPLETED',
+      eventId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+      timestamp: payments[0]!.data.processedAt,
+      data: {
+        orderId: orderIdOf(0), paymentId: paymentIdOf(orderIdOf(0)), paymentStatus: 'completed', amount: 99.99, currency: 'USD',
+        processedAt: expect.stringMatching(/Z$/) as string,
+      },
+    }]);
+  });
+
+  test('When the gateway is asked, then it is given the payment id as the idempotency key, and which attempt it is', async () => {
+    const { run, asked } = aProcessor([unavailable, approved]);
+    await run();
+    const request = { orderId: orderIdOf(0), paymentId: paymentIdOf(orderIdOf(0)), amount: 99.99, currency: 'USD' };
+    expect(asked).toEqual([{ ...request, attempt: 0 }, { ...request, attempt: 1 }]);
+  });
+
+  test('When the same order comes twice, then both payments have one payment id', async () => {
+    const { run, payments } = aProcessor();
+    await run();
+    await run(aRecord({ offset: '43', value: bytesOf(anOrderCreated({ eventId: 'another', data: anOrder({ orderId: orderIdOf(0).toUpperCase() }) })) }));
+    expect(new Set(payments.map(({ data }) => data.paymentId)).size).toBe(1);
+    expect(new Set(payments.map(({ eventId }) => eventId)).size).toBe(2);
+  });
+
+  test('When it is the example order, then its payment id is that of the sample', () => {
+    const { data } = JSON.parse(sample('payment-completed').toString()) as PaymentCompleted;
+    expect(paymentIdOf(orderIdOf(0))).toBe(data.paymentId);
+    expect(data.paymentId[14]).toBe('5');
+  });
+
+  test('When orders differ, then so do their payment ids', () => {
+    expect(paymentIdOf(orderIdOf(0))).not.toBe(paymentIdOf(orderIdOf(1)));
+  });
+
+  test.each([1, 2, 3])('When the gateway is unavailable %i times, then the order is paid all the same', async (times) => {
+    const { run, outcomes, asked } = aProcessor([...Array<Answer>(times).fill(unavailable), approved]);
+    await run();
+    expect(outcomes()).toEqual({ payments: 1, deadLetters: [] });
+    expect(asked).toHaveLength(times + 1);
+  });
+});
+
+describe('an order is dead-lettered', () => {
+  test.each<[string, Answer[], string]>([
+    ['declined', [declined], 'PaymentDeclinedError after 0'],
+    ['declined after the gateway was unavailable', [unavailable, unavailable, declined], 'PaymentDeclinedError after 2'],
+    ['unavailable for ever', [unavailable], 'GatewayUnavailableError after 3'],
+    ['throwing at once, for ever', [() => { throw new Error('no route'); }], 'GatewayUnavailableError after 3'],
+    ['throwing for ever', [() => Promise.reject(new Error('socket closed'))], 'GatewayUnavailableError after 3'],
+  ])('When the gateway is %s, then there is one dead letter with the true retry count', async (_what, answers, deadLetter) => {
+    const { run, outcomes } = aProcessor(answers);
+    await run();
+    expect(outcomes()).toEqual({ payments: 0, deadLetters: [deadLetter] });
+  });
+
+  test('When no retry is allowed, then the gateway is asked once', async () => {
+    const { run, outcomes, asked } = aProcessor([unavailable], { maxRetries: 0 });
+    await run();
+    expect(asked).toHaveLength(1);
+    expect(outcomes()).toEqual({ payments: 0, deadLetters: ['GatewayUnavailableError after 0'] });
+  });
+
+  test.each<[string, ConsumedRecord]>([
+    ['has no value', aRecord({ value: null })],
+    ['is not JSON', aRecord({ value: Buffer.from('{') })],
+    ['has another key', aRecord({ key: Buffer.from('k') })],
+    ['has a faulty order', aRecord({ value: bytesOf(anOrderCreated({ data: anOrder({ amount: 0 }) })) })],
+  ])('When the record %s, then there is one dead letter at once and the gateway is not asked', async (_what, record) => {
+    const { run, outcomes, asked, deadLetters } = aProcessor();
+    await run(record);
+    expect(outcomes()).toEqual({ payments: 0, deadLetters: ['InvalidOrderError after 0'] });
+    expect(deadLetters[0]!.record).toBe(record);
+    expect(asked).toEqual([]);
+  });
+
+  test('When the gateway gives a reason, then the dead letter has it', async () => {
+    const { run, deadLetters } = aProcessor([declined]);
+    await run();
+    expect(deadLetters[0]).toMatchObject({ message: 'payment gateway declined' });
+  });
+});
+
+describe('every fate of the simulation', () => {
+  test('When thousands of orders are processed, then each has one outcome, and it is the one the simulation decided', async () => {
+    const fate = { successRate: 0.8, transientRate: 0.2 };
+    const outcomes = new Map<string, string[]>();
+    const note = (orderId: string, what: string): void => void outcomes.set(orderId, [...(outcomes.get(orderId) ?? []), what]);
+    const process = createProcessOrder({
+      gateway: ({ orderId, attempt }) => decidePayment(orderId, attempt, fate),
+      publishPayment: async ({ data }) => note(data.orderId, 'approved'),
+      publishDeadLetter: async ({ record, error }) => note(String(record.message.key), error.name),
+      maxRetries: 3,
+      retryBaseMs: 1,
+    });
+    const ids = Array.from({ length: 2_000 }, (_, number) => orderIdOf(number));
+    await Promise.all(ids.map((id) => process(aRecordOf(id), new AbortController().signal)));
+    const names = { approved: 'approved', declined: 'PaymentDeclinedError', unavailable: 'GatewayUnavailableError' };
+    expect(ids.map((id) => outcomes.get(id))).toEqual(ids.map((id) => [names[decidePayment(id, 3, fate).kind]]));
+  });
+});
+
+describe('the signal aborts', () => {
+  test('When that is during a backoff, then the record has no outcome', async () => {
+    const { run, asked, outcomes } = aProcessor([unavailable], { retryBaseMs: 60_000 });
+    const abort = new AbortController();
+    const done = run(aRecord(), abort.signal);
+    await eventually(() => asked.length === 1);
+    abort.abort();
+    await expect(done).rejects.toThrow(/abort/);
+    expect(outcomes()).toEqual({ payments: 0, deadLetters: [] });
+  });
+
+  test('When that is during a call of the gateway, then the record has no outcome', async () => {
+    const abort = new AbortController();
+    const { run, outcomes } = aProcessor([() => new Promise((_resolve, reject) => {
+      abort.signal.addEventListener('abort', () => reject(new Error('call given up')));
+    })]);
+    const done = run(aRecord(), abort.signal);
+    abort.abort(new Error('shutting down'));
+    await expect(done).rejects.toThrow('shutting down');
+    expect(outcomes()).toEqual({ payments: 0, deadLetters: [] });
+  });
+});
+
+describe('backoff', () => {
+  test.each([
+    [0, 0, 50], [0, 1, 100], [1, 1, 200], [3, 1, 800], [3, 0, 400], [20, 1, 10_000], [20, 0, 5_000],
+  ])('When attempt %i failed and the die is %d, then it is %i ms', (attempt, random, ms) => {
+    expect(backoffMs(attempt, 100, () => random)).toBe(ms);
+  });
+});

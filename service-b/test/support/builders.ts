@@ -1,0 +1,49 @@
+import type { KafkaMessage } from 'kafkajs';
+import type { ConsumedRecord } from '../../src/kafka/dead-letter';
+
+/** An id like that of the example order, with another last digit or digits. */
+export const orderIdOf = (number: number): string => `550e8400-e29b-41d4-a716-44665544${String(number).padStart(4, '0')}`;
+
+/** The example order of the contract, as it travels. */
+export const anOrder = (differences: Record<string, unknown> = {}) => ({
+  orderId: orderIdOf(0),
+  userId: 'user-123',
+  amount: 99.99,
+  currency: 'USD',
+  items: [{ productId: 'prod-001', quantity: 2, price: 49.995 }],
+  ...differences,
+});
+
+export const anOrderCreated = (differences: Record<string, unknown> = {}) => ({
+  eventType: 'ORDER_CREATED',
+  eventId: '0c4a1f6e-3c52-4c2e-9a57-6a8f0f3b1d10',
+  timestamp: '2026-11-22T10:00:00.000Z',
+  data: anOrder(),
+  ...differences,
+});
+
+export const bytesOf = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
+/** A consumed record of `orders`: the example order at offset 42 of partition 1, unless told otherwise. */
+export const aRecord = (differences: Partial<KafkaMessage> = {}): ConsumedRecord => ({
+  topic: 'orders',
+  partition: 1,
+  message: {
+    key: Buffer.from(orderIdOf(0)), value: bytesOf(anOrderCreated()), offset: '42', timestamp: '0', attributes: 0, headers: {}, ...differences,
+  } as KafkaMessage,
+});
+
+export const aRecordOf = (orderId: string): ConsumedRecord =>
+  aRecord({ key: Buffer.from(orderId), value: bytesOf(anOrderCreated({ data: anOrder({ orderId }) })) });
+
+/** Pseudo-random numbers in [0, 1) that are the same for the same seed (mulberry32). */
+export const seededRandom = (seed: number) => (): number => {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+};
+
+/** A version 4 UUID from a source of random numbers. */
+export const uuidFrom = (random: () => number): string => 'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'
+  .replace(/x/g, () => Math.floor(random() * 16).toString(16));
