@@ -1,4 +1,5 @@
 import type { Failure, Order, OrderFact } from '../kafka/messages';
+import { createFifo } from '../utils/fifo';
 
 export type OrderStatus = 'pending' | 'completed' | 'failed';
 
@@ -61,40 +62,53 @@ export const viewOf = (entry: OrderEntry): OrderView | undefined => {
 
 export type Projection = ReturnType<typeof createProjection>;
 
-/** The state of all orders, folded from the topics and held in memory: at most `max` orders, the oldest finished ones go first. */
-export const createProjection = ({ max }: { max: number }) => {
-  const entries = new Map<string, OrderEntry>();
-  /** Ids in the order in which they finished: what to evict next, without a search. May name an id twice or one that is gone. */
-  let finished: string[] = [];
-  let evicted = 0;
+const SHARDS = 256;
 
-  const nextToEvict = (): string | undefined => {
-    while (evicted < finished.length) {
-      const id = finished[evicted]!;
-      evicted += 1;
-      const entry = entries.get(id);
-      if (entry !== undefined && statusOf(entry) !== 'pending') return id;
-    }
-    return entries.keys().next().value;
+/**
+ * The state of all orders, folded from the topics and held in memory: at most `max` orders, the oldest finished ones go first.
+ * They are spread over many small Maps: one Map of a million entries stops the process for a quarter of a second when it grows.
+ */
+export const createProjection = ({ max }: { max: number }) => {
+  const shards = Array.from({ length: SHARDS }, () => new Map<string, OrderEntry>());
+  /** Ids in the order in which they were first heard of, and in which they finished. May name an id that is gone, or twice. */
+  const arrived = createFifo<string>();
+  const finished = createFifo<string>();
+  let held = 0;
+
+  const shardOf = (orderId: string): Map<string, OrderEntry> => shards[Number.parseInt(orderId.slice(-2), 16)]!;
+  const get = (orderId: string): OrderEntry | undefined => shardOf(orderId).get(orderId);
+
+  const isFinished = (orderId: string): boolean => {
+    const entry = get(orderId);
+    return entry !== undefined && statusOf(entry) !== 'pending';
+  };
+
+  const drop = (orderId: string): void => {
+    if (shardOf(orderId).delete(orderId)) held -= 1;
   };
 
   const evict = (): void => {
-    while (entries.size > max) entries.delete(nextToEvict()!);
-    if (evicted > 10_000 && evicted > finished.length / 2) {
-      finished = finished.slice(evicted);
-      evicted = 0;
+    while (held > max && finished.size() > 0) {
+      const id = finished.shift()!;
+      if (isFinished(id)) drop(id);
     }
+    while (held > max) drop(arrived.shift()!);
+    if (arrived.size() > 2 * max + 10_000) arrived.filter((id) => get(id) !== undefined);
   };
 
   return {
     /** @returns the order's status if the fact changed what is known of it */
     apply: (fact: OrderFact, source: 'broker-ack' | 'log' = 'log'): OrderStatus | undefined => {
-      const before = entries.get(fact.orderId);
+      const before = get(fact.orderId);
       const after = applyFact(before ?? {}, fact, source);
       if (after === before) return undefined;
-      entries.set(fact.orderId, after);
+      shardOf(fact.orderId).set(fact.orderId, after);
       const status = statusOf(after);
-      if (status !== 'pending' && (before === undefined || statusOf(before) !== status)) finished.push(fact.orderId);
+      if (before === undefined) {
+        held += 1;
+        arrived.push(fact.orderId);
+      }
+      if (status !== 'pending' && (before === undefined || statusOf(before) === 'pending')) finished.push(fact.orderId);
       evict();
       return status;
     },
@@ -103,12 +117,12 @@ export const createProjection = ({ max }: { max: number }) => {
      * @returns false when something else is known of the order, so that the record has to be applied
      */
     confirm: (orderId: string): boolean => {
-      const entry = entries.get(orderId);
+      const entry = get(orderId);
       if (entry?.order?.source !== 'broker-ack') return false;
-      entries.set(orderId, { ...entry, order: { ...entry.order, source: 'log' } });
+      shardOf(orderId).set(orderId, { ...entry, order: { ...entry.order, source: 'log' } });
       return true;
     },
-    get: (orderId: string): OrderEntry | undefined => entries.get(orderId),
-    size: (): number => entries.size,
+    get,
+    size: (): number => held,
   };
 };
