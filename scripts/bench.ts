@@ -43,7 +43,9 @@ const benchBare = async ({ warmup, seconds }: Options): Promise<BareRun> => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const child = startChild({
-    command: process.execPath, args: [resolve(root, 'scripts/bench/bare-express.js')], env: { ...process.env, NODE_ENV: 'production', PORT: String(port) },
+    command: process.execPath,
+    args: [resolve(root, 'scripts/bench/bare-express.js')],
+    env: { ...process.env, NODE_ENV: 'production', PORT: String(port) },
     log: (line) => console.log(line),
   });
   try {
@@ -62,9 +64,8 @@ const benchBare = async ({ warmup, seconds }: Options): Promise<BareRun> => {
 
 /** Time from an order's append to its outcome's append, in ms, for the orders appended within a window; also how many finished in it. */
 const outcomes = async (broker: LocalBroker, { topics }: Stage) => {
-  const [orders, payments, deadLetters] = [
-    await readTopic(broker.brokers, topics.orders), await readTopic(broker.brokers, topics.payments), await readTopic(broker.brokers, topics.deadLetters),
-  ];
+  const read = (topic: string) => readTopic(broker.brokers, topic);
+  const [orders, payments, deadLetters] = [await read(topics.orders), await read(topics.payments), await read(topics.deadLetters)];
   const finishedAt = new Map<string, number>();
   let doubles = 0;
   for (const { key, appendedAt } of [...payments, ...deadLetters]) {
@@ -80,7 +81,9 @@ const outcomes = async (broker: LocalBroker, { topics }: Stage) => {
     total: orders.length,
     finishedBetween: (from: number, to: number): number => [...finishedAt.values()].filter((at) => at >= from && at < to).length,
     latenciesBetween: (from: number, to: number): number[] =>
-      orders.filter(({ appendedAt }) => appendedAt >= from && appendedAt < to).map(({ key, appendedAt }) => finishedAt.get(key!.toString())! - appendedAt),
+      orders
+        .filter(({ appendedAt }) => appendedAt >= from && appendedAt < to)
+        .map(({ key, appendedAt }) => finishedAt.get(key!.toString())! - appendedAt),
   };
 };
 

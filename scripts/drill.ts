@@ -39,13 +39,16 @@ const parseArguments = (args: string[]) => {
   return options;
 };
 
-const runDrill = async (drill: Drill, broker: LocalBroker, seed: number, behind?: { advertised: string; proxy: Proxy }): Promise<Result> => {
+const runDrill = async (
+  drill: Drill, broker: LocalBroker, seed: number, behind?: { advertised: string; proxy: Proxy },
+): Promise<Result> => {
   const stage = await createStage({
     name: drill.name, brokers: broker.brokers, random: createRandom(seed), perSecond: drill.perSecond,
     ...(drill.env && { env: drill.env }), ...behind,
   });
   const result: Result = {
-    drill: drill.name, what: drill.what, orders: 0, faults: 0, duplicates: 0, refused: 0, longestOutageMs: 0, settleSeconds: 0, violations: [],
+    drill: drill.name, what: drill.what, orders: 0, faults: 0,
+    duplicates: 0, refused: 0, longestOutageMs: 0, settleSeconds: 0, violations: [],
   };
   try {
     await stage.untilReady();
@@ -62,7 +65,8 @@ const runDrill = async (drill: Drill, broker: LocalBroker, seed: number, behind?
   } catch (error) {
     result.violations.push(...stage.load.violations, error instanceof Error ? error.message : String(error));
   } finally {
-    Object.assign(result, { orders: stage.load.accepted.size, refused: stage.load.refused(), longestOutageMs: stage.load.longestOutageMs() });
+    const { load } = stage;
+    Object.assign(result, { orders: load.posted(), refused: load.refused(), longestOutageMs: load.longestOutageMs() });
     if (result.violations.length > 0) {
       for (const service of [stage.a, ...stage.members]) {
         const file = join(tmpdir(), `drill-${drill.name}-${service.name}.log`);

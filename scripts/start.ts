@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLocalBroker } from './lib/broker';
 import { assertFree } from './lib/ports';
-import { startChild, waitFor, type Child, type Log } from './lib/process';
+import { serviceNodeArgs, startChild, waitFor, type Child, type Log } from './lib/process';
 
 const root = resolve(__dirname, '..');
 const dev = process.argv.includes('--dev');
@@ -45,7 +45,7 @@ const keepRunning = ({ name, port }: { name: string; port: number }) => {
   const start = (): void => {
     const started = startChild({
       command: process.execPath,
-      args: ['--enable-source-maps', ...program],
+      args: [...serviceNodeArgs, ...program],
       cwd,
       env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), KAFKA_BROKERS: brokers },
       log,

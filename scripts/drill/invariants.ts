@@ -17,7 +17,7 @@ type DeadLetter = {
 };
 type Outcome = { kind: 'payment' | 'dead letter'; at: number };
 
-const json = <T>(record: TopicRecord): T => JSON.parse(record.value?.toString() ?? 'null') as T;
+const json = (record: TopicRecord): unknown => JSON.parse(record.value?.toString() ?? 'null');
 const groupBy = <T>(items: T[], keyOf: (item: T) => string): Map<string, T[]> => {
   const groups = new Map<string, T[]>();
   for (const item of items) {
@@ -40,7 +40,7 @@ const original = ({ originalValue, originalValueEncoding }: DeadLetter): Buffer 
 
 const orderIdOf = (record: TopicRecord): string | undefined => {
   try {
-    const { data } = json<{ data: { orderId: string } }>(record);
+    const { data } = json(record) as { data: { orderId: string } };
     return record.key?.toString() === data.orderId ? data.orderId : undefined;
   } catch {
     return undefined;
@@ -61,11 +61,13 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
   const [orders, payments, deadLetters] = [
     await readTopic(brokers, topics.orders), await readTopic(brokers, topics.payments), await readTopic(brokers, topics.deadLetters),
   ];
-  const paid = groupBy(payments.map((record) => ({ ...json<Payment>(record).data, at: record.appendedAt })), ({ orderId }) => orderId);
-  const dead = groupBy(deadLetters.map((record) => ({ ...json<DeadLetter>(record), at: record.appendedAt })),
+  const paid = groupBy(payments.map((record) => ({ ...(json(record) as Payment).data, at: record.appendedAt })), ({ orderId }) => orderId);
+  const dead = groupBy(deadLetters.map((record) => ({ ...json(record) as DeadLetter, at: record.appendedAt })),
     ({ originalPartition, originalOffset }) => `${originalPartition}/${originalOffset}`);
   const orderRecords = new Map<string, TopicRecord[]>();
   const outcomes = new Map<string, Outcome>();
+  // Where retention has cut the front off, a payment may be older than every order that is left.
+  const cut = [0, 1, 2].some((partition) => (orders.find((record) => record.partition === partition)?.offset ?? 0) > 0);
 
   for (const record of orders) {
     const where = `${record.partition}/${record.offset}`;
@@ -88,7 +90,7 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
   }
   for (const [orderId, repeated] of paid) {
     if (new Set(repeated.map(({ paymentId }) => paymentId)).size > 1) violations.push(`${orderId} was paid under more than one paymentId`);
-    if (!orderRecords.has(orderId)) violations.push(`payment for ${orderId}, which nobody ordered`);
+    if (!orderRecords.has(orderId) && !cut) violations.push(`payment for ${orderId}, which nobody ordered`);
   }
   for (const { at, offsets } of commits) {
     for (const [partition, committed] of offsets) {

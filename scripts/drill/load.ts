@@ -2,7 +2,13 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from './random';
 
-export type Order = { orderId: string; userId: string; amount: number; currency: string; items: { productId: string; quantity: number; price: number }[] };
+export type Order = {
+  orderId: string;
+  userId: string;
+  amount: number;
+  currency: string;
+  items: { productId: string; quantity: number; price: number }[];
+};
 type Answer = { status: number; body: string; retryAfter: string | undefined };
 type View = { status: 'pending' | 'failed' | 'completed'; paymentId?: string };
 
@@ -127,9 +133,10 @@ export const createLoad = ({ baseUrl, random, perSecond }: { baseUrl: string; ra
       running = true;
       const watching = watch();
       const startedAt = Date.now();
-      const goal = Math.min(orders, seconds * perSecond);
+      const before = posted;
+      const goal = before + Math.min(orders, seconds * perSecond);
       while (posted < goal) {
-        const due = Math.min(goal, ((Date.now() - startedAt) / 1_000) * perSecond);
+        const due = Math.min(goal, before + ((Date.now() - startedAt) / 1_000) * perSecond);
         while (posted < due && open.size < 2_000) post();
         await sleep(10);
       }
@@ -146,6 +153,11 @@ export const createLoad = ({ baseUrl, random, perSecond }: { baseUrl: string; ra
     posted: () => posted,
     refused: () => refused,
     longestOutageMs: () => longestOutageMs,
+    /** What was accepted so far is not asked for any more: retention may have cut it off. */
+    forget: (): void => {
+      accepted.clear();
+      acceptedIds.length = 0;
+    },
     close: client.close,
   };
 };

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { freePort } from '../lib/ports';
-import { startChild, waitFor, type Child, type Exit } from '../lib/process';
+import { serviceNodeArgs, startChild, waitFor, type Child, type Exit } from '../lib/process';
 import { createClient, createLoad } from './load';
 import type { CommitSample, Topics } from './invariants';
 import type { Proxy } from './proxy';
@@ -26,7 +26,7 @@ const startService = async (name: 'service-a' | 'service-b', env: Record<string,
   const launch = (): void => {
     const launched = startChild({
       command: process.execPath,
-      args: ['--enable-source-maps', ...nodeArgs, 'dist/index.js'],
+      args: [...serviceNodeArgs, ...nodeArgs, 'dist/index.js'],
       cwd: resolve(root, name),
       env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), ...env },
       log: (line) => {
@@ -84,7 +84,9 @@ const startService = async (name: 'service-a' | 'service-b', env: Record<string,
  * What a drill plays on: topics and consumer groups of its own on a running broker, one service-a, and members of service-b.
  * Offsets that service-b commits are sampled all the while.
  */
-export const createStage = async ({ name, brokers, advertised = brokers, proxy, random, perSecond, appendTime = false, nodeArgs = [], env = {} }: {
+export const createStage = async ({
+  name, brokers, advertised = brokers, proxy, random, perSecond, appendTime = false, nodeArgs = [], env = {},
+}: {
   name: string;
   brokers: string;
   /** Where the services find the broker, if not at its own address. */

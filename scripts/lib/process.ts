@@ -6,6 +6,9 @@ export type Log = (line: string) => void;
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 export type Child = ReturnType<typeof startChild>;
 
+/** How Node runs the services, as in their Dockerfiles. */
+export const serviceNodeArgs = ['--max-semi-space-size=64', '--enable-source-maps'];
+
 type ChildOptions = { command: string; args: string[]; cwd?: string; env?: NodeJS.ProcessEnv; log: Log };
 
 // Ends the command when its parent is gone, however it went: the pipe on descriptor 3 then closes without the line

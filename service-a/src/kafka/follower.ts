@@ -11,7 +11,8 @@ const COMMIT_INTERVAL_MS = 1_000;
 const PROGRESS_INTERVAL_MS = 2_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
-const BUSY = { records: 8, restMs: Number(process.env.X_F ?? 20) };
+/** A batch of at least `records` means load: then a short rest before the next fetch fills it. Below it, nothing is delayed. */
+const BUSY = { records: 8, restMs: 20 };
 
 /**
  * Gives every partition to every member: each instance of the service holds the whole state, so each reads the whole log. The group
@@ -139,7 +140,6 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
         await setImmediate();
       }
     }
-    // Under load a short rest fills the next fetch.
     if (messages.length >= BUSY.records) await setTimeout(BUSY.restMs);
   };
 

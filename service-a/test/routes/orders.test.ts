@@ -199,7 +199,7 @@ describe('GET /orders/:id', () => {
   test('When something unforeseen happens, then it is a bare 500', async () => {
     const projection: Projection = {
       apply: () => undefined,
-      confirm: () => undefined,
+      confirm: () => false,
       size: () => 0,
       get: () => {
         throw new Error('secret of the map');

@@ -15,7 +15,8 @@ const DRAIN_TIMEOUT_MS = 3_000;
 const WINDOW_RECORDS = 10_000;
 const WINDOW_BYTES = 16 * 1_024 * 1_024;
 
-const BUSY = { records: 8, restMs: Number(process.env.X_B ?? 8) };
+/** A batch of at least `records` means load: then a short rest before the next fetch fills it. Below it, nothing is delayed. */
+const BUSY = { records: 8, restMs: 10 };
 
 /** What a member holds between two rebalances. It ends as a whole: what has no outcome by then is fetched again by whoever is next. */
 type Generation = { windows: Map<number, PartitionWindow>; ended: AbortController };
@@ -80,7 +81,6 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, logger }: 
       if (stopping || !isRunning() || isStale() || owner !== generation) return;
       take(owner, window, { topic: batch.topic, partition: batch.partition, message });
     }
-    // Under load a short rest fills the next fetch.
     if (batch.messages.length >= BUSY.records) await new Promise((resolve) => setTimeout(resolve, BUSY.restMs));
     await heartbeat();
   };
