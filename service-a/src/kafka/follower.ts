@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, PartitionAssigner } from 'kafkajs';
 import { AssignerProtocol } from 'kafkajs';
@@ -8,6 +9,8 @@ import { superviseConsumer } from './supervise';
 export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
 
 const COMMIT_INTERVAL_MS = 1_000;
+/** How long the group may keep a new member waiting before it reads without it. */
+const STAND_IN_AFTER_MS = 500;
 const PROGRESS_INTERVAL_MS = 2_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
@@ -63,6 +66,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
   const cursors = new Map<string, Cursor>();
   let stopping = false;
   let behind: Set<Cursor> | undefined;
+  let resumeOthers: () => void = () => undefined;
   let commitTimer: NodeJS.Timeout | undefined;
   let handled = 0;
   let progressAt = 0;
@@ -119,66 +123,96 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
   const advance = (cursor: Cursor, next: bigint): void => {
     cursor.next = next;
     if (behind === undefined || behind.size === 0 || next < cursor.end || !behind.delete(cursor)) return;
-    if (cursor.topic === first && !firstIsBehind()) supervised.current()?.resume(others);
+    if (cursor.topic === first && !firstIsBehind()) resumeOthers();
     noteCaughtUp();
   };
 
-  const eachBatch = async ({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> => {
-    const { topic, partition, messages } = batch;
-    const cursor = cursorOf(topic, partition);
-    for (let from = 0; from < messages.length; from += CHUNK_RECORDS) {
-      if (!isRunning() || isStale()) return;
-      const chunk = messages.slice(from, from + CHUNK_RECORDS);
-      for (const message of chunk) handle({ topic, partition, message });
-      handled += chunk.length;
-      noteProgress();
-      const isLast = from + CHUNK_RECORDS >= messages.length;
-      advance(cursor, BigInt(isLast ? batch.lastOffset() : chunk.at(-1)!.offset) + 1n);
-      if (!isLast) {
-        supervised.sign();
-        await heartbeat();
-        await setImmediate();
+  /** Reads as a member of `group` for as long as `active` says so; goes on where the last reader stood. */
+  const createReader = ({ group, active, onJoin }: { group: string; active: () => boolean; onJoin: () => void }) => {
+    const eachBatch = async ({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> => {
+      const { topic, partition, messages } = batch;
+      const cursor = cursorOf(topic, partition);
+      for (let from = 0; from < messages.length; from += CHUNK_RECORDS) {
+        if (!active() || !isRunning() || isStale()) return;
+        const chunk = messages.slice(from, from + CHUNK_RECORDS);
+        for (const message of chunk) handle({ topic, partition, message });
+        handled += chunk.length;
+        noteProgress();
+        const isLast = from + CHUNK_RECORDS >= messages.length;
+        advance(cursor, BigInt(isLast ? batch.lastOffset() : chunk.at(-1)!.offset) + 1n);
+        if (!isLast) {
+          reader.sign();
+          await heartbeat();
+          await setImmediate();
+        }
       }
-    }
-    if (messages.length >= BUSY.records) await setTimeout(BUSY.restMs);
-  };
+      if (messages.length >= BUSY.records) await setTimeout(BUSY.restMs);
+    };
 
-  const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {
-    await consumer.connect();
-    signal.throwIfAborted();
-    await consumer.subscribe({ topics, fromBeginning: true });
-    signal.throwIfAborted();
-    // Emitted before the first fetch of the new generation, so the seeks are in place when it begins.
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      if (firstIsBehind()) consumer.pause(others);
-      for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
-        for (const partition of partitions) consumer.seek({ topic, partition, offset: cursorOf(topic, partition).next.toString() });
-      }
+    const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {
+      await consumer.connect();
+      signal.throwIfAborted();
+      await consumer.subscribe({ topics, fromBeginning: true });
+      signal.throwIfAborted();
+      // Emitted before the first fetch of the new generation, so the seeks are in place when it begins.
+      consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+        if (!active()) return;
+        onJoin();
+        resumeOthers = () => consumer.resume(others);
+        if (firstIsBehind()) consumer.pause(others);
+        for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
+          for (const partition of partitions) consumer.seek({ topic, partition, offset: cursorOf(topic, partition).next.toString() });
+        }
+      });
+      await consumer.run({ autoCommit: false, eachBatch });
+    };
+
+    const reader = superviseConsumer({
+      create: () => kafka.consumer({
+        groupId: group,
+        partitionAssigners: [everyPartitionToEveryMember],
+        allowAutoTopicCreation: false,
+        sessionTimeout: 6_000,
+        rebalanceTimeout: 10_000,
+        heartbeatInterval: 1_000,
+        maxWaitTimeInMs: 500,
+        retry: { retries: 3, restartOnFailure: async () => false },
+      }),
+      begin,
+      logger,
     });
-    await consumer.run({ autoCommit: false, eachBatch });
+    return reader;
   };
 
-  const supervised = superviseConsumer({
-    create: () => kafka.consumer({
-      groupId,
-      partitionAssigners: [everyPartitionToEveryMember],
-      allowAutoTopicCreation: false,
-      sessionTimeout: 6_000,
-      rebalanceTimeout: 10_000,
-      heartbeatInterval: 1_000,
-      maxWaitTimeInMs: 500,
-      retry: { retries: 3, restartOnFailure: async () => false },
-    }),
-    begin,
-    logger,
+  let joined = false;
+  const member = createReader({
+    group: groupId,
+    active: () => true,
+    onJoin: () => {
+      joined = true;
+      void standIn.stop();
+    },
   });
+  /**
+   * After a crash the group first waits for the session of the member that died. The state does not depend on the group, so meanwhile it
+   * is read under a group of its own, which the broker forgets once it is empty.
+   */
+  const standIn = createReader({ group: `${groupId}.${randomUUID()}`, active: () => !joined, onJoin: () => undefined });
+
+  const startReading = async (): Promise<void> => {
+    await learnEnds();
+    if (stopping) return;
+    member.start();
+    await setTimeout(STAND_IN_AFTER_MS, undefined, { ref: false });
+    if (!joined && !stopping) standIn.start();
+  };
 
   let committed = '';
   const commit = async (): Promise<void> => {
     const offsets = [...cursors.values()].map(({ topic, partition, next }) => ({ topic, partition, offset: next.toString() }));
     const fingerprint = JSON.stringify(offsets);
-    const consumer = supervised.current();
-    if (!supervised.healthy() || consumer === undefined || fingerprint === committed) return;
+    const consumer = member.current();
+    if (!member.healthy() || consumer === undefined || fingerprint === committed) return;
     try {
       await consumer.commitOffsets(offsets);
       committed = fingerprint;
@@ -194,20 +228,18 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
 
   return {
     start: (): void => {
-      void learnEnds().then(() => {
-        if (!stopping) supervised.start();
-      });
+      void startReading();
       void commitForever();
     },
     stop: async (): Promise<void> => {
       stopping = true;
       clearTimeout(commitTimer);
       await commit();
-      await supervised.stop();
+      await Promise.all([member.stop(), standIn.stop()]);
     },
     /** True from the moment every partition has been read to the end it had at the start. */
     caughtUp: (): boolean => behind?.size === 0,
     /** Joined, and in touch with the broker. */
-    healthy: supervised.healthy,
+    healthy: (): boolean => member.healthy() || (!joined && standIn.healthy()),
   };
 };
