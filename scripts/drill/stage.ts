@@ -108,8 +108,15 @@ export const createStage = async ({
   await admin.connect();
   const stamps = appendTime ? [{ name: 'message.timestamp.type', value: 'LogAppendTime' }] : [];
   const settings = { orders: stamps, payments: stamps, deadLetters: [...stamps, { name: 'max.message.bytes', value: '10485760' }] };
-  const createTopic = (topic: string, configEntries: { name: string; value: string }[]) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }], waitForLeaders: true });
+  const createTopic = async (topic: string, configEntries: { name: string; value: string }[]): Promise<void> => {
+    await admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }], waitForLeaders: false });
+    const hasLeaders = async (): Promise<boolean> => {
+      const { topics: [metadata] } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return metadata?.partitions.length === 3 && metadata.partitions.every(({ leader }) => leader >= 0);
+    };
+    // A loaded broker takes its time to learn of a topic that its controller has created.
+    await waitFor(`the leaders of ${topic}`, () => hasLeaders().catch(() => false));
+  };
   await createTopic(topics.orders, settings.orders);
   await createTopic(topics.payments, settings.payments);
   await createTopic(topics.deadLetters, settings.deadLetters);

@@ -15,7 +15,7 @@ const PROGRESS_INTERVAL_MS = 2_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
 /** A batch of at least `records` means load: then a short rest before the next fetch fills it. Below it, nothing is delayed. */
-const BUSY = { records: 8, restMs: 20 };
+const BUSY = { records: 8, restMs: 50 };
 
 /**
  * Gives every partition to every member: each instance of the service holds the whole state, so each reads the whole log. The group

@@ -22,7 +22,7 @@ const MAX_BYTES = 900_000;
 const RECORD_OVERHEAD_BYTES = 64;
 const RETRY_MS = 1_000;
 /** A batch of at least `records` means load: then requests start at least `restMs` apart. Below it, nothing is delayed. */
-const BUSY = { records: 8, restMs: 3 };
+const BUSY = { records: 8, restMs: 5 };
 
 export type Publisher = ReturnType<typeof createPublisher>;
 
