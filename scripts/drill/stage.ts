@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { freePort } from '../lib/ports';
 import { serviceNodeArgs, startChild, waitFor, type Child, type Exit } from '../lib/process';
+import { listedTopics } from '../lib/topics';
 import { createClient, createLoad } from './load';
 import type { CommitSample, Topics } from './invariants';
 import type { Proxy } from './proxy';
@@ -80,6 +81,10 @@ const startService = async (name: 'service-a' | 'service-b', env: Record<string,
   };
 };
 
+/** The configs that `kafka/topics.conf` gives a topic, and more. */
+const configsOf = (topic: string, more: { name: string; value: string }[]): { name: string; value: string }[] =>
+  [...(listedTopics().find((listed) => listed.topic === topic)?.configEntries ?? []), ...more];
+
 /**
  * What a drill plays on: topics and consumer groups of its own on a running broker, one service-a, and members of service-b.
  * Offsets that service-b commits are sampled all the while.
@@ -107,7 +112,7 @@ export const createStage = async ({
   const admin = kafka.admin();
   await admin.connect();
   const stamps = appendTime ? [{ name: 'message.timestamp.type', value: 'LogAppendTime' }] : [];
-  const settings = { orders: stamps, payments: stamps, deadLetters: [...stamps, { name: 'max.message.bytes', value: '10485760' }] };
+  const settings = { orders: configsOf('orders', stamps), payments: configsOf('payments', stamps), deadLetters: configsOf('orders.DLT', stamps) };
   const createTopic = async (topic: string, configEntries: { name: string; value: string }[]): Promise<void> => {
     await admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }], waitForLeaders: false });
     const hasLeaders = async (): Promise<boolean> => {

@@ -12,6 +12,9 @@ export const parseTopics = (text: string): ITopicConfig[] => settingLines(text).
   return { topic, numPartitions: Number(partitions), configEntries };
 });
 
+/** What `kafka/topics.conf` lists. */
+export const listedTopics = (): ITopicConfig[] => parseTopics(readFileSync(topicsFile, 'utf8'));
+
 const withAdmin = async <T>(brokers: string, use: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> => {
   const kafka = new Kafka({
     brokers: brokers.split(','),
@@ -35,7 +38,7 @@ export const createTopics = async (brokers: string): Promise<boolean> => {
   try {
     return await withAdmin(brokers, async (admin) => {
       const present = await admin.listTopics();
-      const missing = parseTopics(readFileSync(topicsFile, 'utf8')).filter(({ topic }) => !present.includes(topic));
+      const missing = listedTopics().filter(({ topic }) => !present.includes(topic));
       if (missing.length > 0) await admin.createTopics({ topics: missing });
       return true;
     });
@@ -48,7 +51,7 @@ export const createTopics = async (brokers: string): Promise<boolean> => {
 export const hasTopics = async (brokers: string): Promise<boolean> => {
   try {
     const present = await withAdmin(brokers, (admin) => admin.listTopics());
-    return parseTopics(readFileSync(topicsFile, 'utf8')).every(({ topic }) => present.includes(topic));
+    return listedTopics().every(({ topic }) => present.includes(topic));
   } catch {
     return false;
   }

@@ -10,7 +10,7 @@ export const createApp = ({ checks, corsOrigins, logger }: { checks: ReadinessCh
   const app = express();
   app.disable('x-powered-by').disable('etag');
   app.use(helmet());
-  app.use(cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins }));
+  app.use(cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD'] }));
   app.use(healthRoutes({ service: 'service-b', checks }));
   app.use(notFound);
   app.use(errorHandler(logger));

@@ -9,13 +9,14 @@ import { superviseConsumer } from './supervise';
 export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
 
 const COMMIT_INTERVAL_MS = 1_000;
+const MAX_PARTITIONS = 64;
 /** How long the group may keep a new member waiting before it reads without it. */
 const STAND_IN_AFTER_MS = 500;
 const PROGRESS_INTERVAL_MS = 2_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
 /** A batch of at least `records` means load: then a short rest before the next fetch fills it. Below it, nothing is delayed. */
-const BUSY = { records: 8, restMs: 50 };
+const BUSY = { records: 8, restMs: 30 };
 
 /**
  * Gives every partition to every member: each instance of the service holds the whole state, so each reads the whole log. The group
@@ -146,7 +147,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
           await setImmediate();
         }
       }
-      if (messages.length >= BUSY.records) await setTimeout(BUSY.restMs);
+      if (messages.length >= BUSY.records && behind?.size === 0) await setTimeout(BUSY.restMs);
     };
 
     const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {
@@ -164,7 +165,8 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
           for (const partition of partitions) consumer.seek({ topic, partition, offset: cursorOf(topic, partition).next.toString() });
         }
       });
-      await consumer.run({ autoCommit: false, eachBatch });
+      // All partitions of a fetch side by side: handling is synchronous, what overlaps is the rest.
+      await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: MAX_PARTITIONS, eachBatch });
     };
 
     const reader = superviseConsumer({

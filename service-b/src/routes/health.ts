@@ -16,6 +16,7 @@ export const healthRoutes = ({ service, checks }: { service: string; checks: Rea
     .get((_req, res) => {
       const results = checks();
       const ready = Object.values(results).every(Boolean);
+      if (!ready) res.set('Retry-After', '1');
       res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', service, checks: results });
     })
     .all(methodNotAllowed('GET, HEAD'));
