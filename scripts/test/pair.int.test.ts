@@ -104,6 +104,18 @@ describe('The pair on a real broker', () => {
     expect((await finished(orderId)).status).toMatch(/completed|failed/);
   });
 
+  it('When a record waits for the gateway, then a later one of its key waits behind it', async () => {
+    const orderId = '550e8400-e29b-41d4-a716-446655440481';
+    const event = { eventType: 'ORDER_CREATED', eventId: 'slow', timestamp: new Date().toISOString(), data: anOrder({ orderId }) };
+    await produce(orderId, JSON.stringify(event));
+    await produce(orderId, '{bad, and done at once');
+    const letters = async () =>
+      (await readTopic(stage.brokers, stage.topics.deadLetters)).filter((record) => record.key?.toString() === orderId);
+    await waitFor('both dead letters', async () => (await letters()).length === 2);
+    const errors = (await letters()).map(({ value }) => (JSON.parse(value!.toString()) as { errorType: string }).errorType);
+    expect(errors).toEqual(['GatewayUnavailableError', 'InvalidOrderError']);
+  });
+
   it('When another producer writes an order, then it shows up and is paid', async () => {
     const order = anOrder({ orderId: '550e8400-e29b-41d4-a716-446655440001' });
     const event = { eventType: 'ORDER_CREATED', eventId: 'elsewhere', timestamp: '2026-01-01T00:00:00.000Z', data: order, newerField: true };
