@@ -58,6 +58,7 @@ const runDrill = async (
     result.settleSeconds = await stage.settle();
     for (const service of [stage.a, ...stage.members]) {
       if (!service.running()) result.violations.push(`${service.name} is not running at the end`);
+      for (const { code } of service.crashes()) result.violations.push(`${service.name} ended by itself with exit code ${code}`);
     }
     const { violations, duplicates } = await checkInvariants(stage);
     result.violations.push(...violations);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigResourceTypes, type Message } from 'kafkajs';
+import { handledNotCommitted } from './invariants';
 import type { Random } from './random';
 import type { LocalBroker } from '../lib/broker';
 import type { Stage } from './stage';
@@ -46,9 +47,25 @@ const poisons: ((random: Random) => Message)[] = [
   (random) => ({ key: random.uuid(), value: '{}', headers: { toString: 'a name that objects have', constructor: '' } }),
 ];
 
+/** Orders whose fate the simulated gateway knows beforehand: unavailable to the end, approved at once. */
+const slowToFail = '550e8400-e29b-41d4-a716-446655440446';
+const approved = '550e8400-e29b-41d4-a716-446655440000';
+
+/**
+ * Records of one key: the second is refused without asking anybody, but its turn comes after the first one's retries;
+ * and an order that lies in the log twice, as after a redrive, which must be paid under one id.
+ */
+const sameKeys = (random: Random): Message[] => [
+  { key: slowToFail, value: JSON.stringify(valid(random, slowToFail)) },
+  { key: slowToFail, value: '{bad' },
+  { key: approved, value: JSON.stringify(valid(random, approved)) },
+  { key: approved, value: JSON.stringify(valid(random, approved)) },
+];
+
 const poison = async ({ kafka, topics, random }: Stage, count: number, everyMs: number): Promise<number> => {
   const producer = kafka.producer({ allowAutoTopicCreation: false });
   await producer.connect();
+  await producer.send({ topic: topics.orders, messages: sameKeys(random) });
   for (let i = 0; i < count; i += 1) {
     await producer.send({ topic: topics.orders, messages: [poisons[i % poisons.length]!(random)] });
     await sleep(everyMs);
@@ -188,11 +205,15 @@ export const drills: Drill[] = [
     },
   },
   {
-    name: 'payments-unwritable', what: 'payments refuses writes for 5 s', quick: true, perSecond: 50, seconds: 8,
+    name: 'payments-unwritable', what: 'payments refuses writes for 5 s and more; service-b SIGTERM meanwhile', quick: true,
+    perSecond: 50, seconds: 8,
     faults: async (stage) => {
       await sleep(1_000);
       await setWritable(stage, 'payments', false);
       await Promise.all([stage.b.untilNotReady(5_000), sleep(5_000)]);
+      // What waits for the topic has no outcome: ending now must not commit it.
+      expectExit('service-b', await stage.b.stop());
+      stage.b.start();
       await setWritable(stage, 'payments', true);
       await stage.b.untilReady();
       return 1;
@@ -233,10 +254,14 @@ export const drills: Drill[] = [
   },
   {
     name: 'shutdown', what: 'SIGTERM to each service: exit 0 within 10 s; a second signal ends at once', quick: true, perSecond: 200, seconds: 12,
-    faults: async ({ a, b }) => {
+    faults: async ({ a, b, brokers, topics, committedOffsets }) => {
       for (const service of [b, a]) {
         await sleep(1_500);
         expectExit(service.name, await service.stop());
+        if (service === b) {
+          const left = await handledNotCommitted(brokers, topics, await committedOffsets());
+          if (left.length > 0) throw new Error(`service-b ended on SIGTERM with ${left.length} handled records uncommitted: ${left.slice(0, 5).join(', ')}`);
+        }
         service.start();
         await service.untilReady();
       }

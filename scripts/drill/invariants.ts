@@ -47,6 +47,19 @@ const orderIdOf = (record: TopicRecord): string | undefined => {
   }
 };
 
+/** Records of `orders` that have an outcome and lie at or behind the group's committed offset: after a clean shutdown there is none. */
+export const handledNotCommitted = async (brokers: string, topics: Topics, committed: Map<number, number>): Promise<string[]> => {
+  const paid = new Set((await readTopic(brokers, topics.payments)).map(({ key }) => key?.toString()));
+  const dead = new Set((await readTopic(brokers, topics.deadLetters)).map((record) => {
+    const { originalPartition, originalOffset } = json(record) as DeadLetter;
+    return `${originalPartition}/${originalOffset}`;
+  }));
+  return (await readTopic(brokers, topics.orders))
+    .filter(({ partition, offset }) => offset >= (committed.get(partition) ?? 0))
+    .filter((record) => dead.has(`${record.partition}/${record.offset}`) || paid.has(orderIdOf(record)))
+    .map(({ partition, offset }) => `${partition}/${offset}`);
+};
+
 /**
  * Reads the three topics with an independent client and holds them, and every answer of service-a, against the contract's promises.
  * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed.
@@ -66,6 +79,8 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
     ({ originalPartition, originalOffset }) => `${originalPartition}/${originalOffset}`);
   const orderRecords = new Map<string, TopicRecord[]>();
   const outcomes = new Map<string, Outcome>();
+  /** By key: when its records so far had their first outcome. */
+  const lastOutcome = new Map<string, number>();
   // Where retention has cut the front off, a payment may be older than every order that is left.
   const cut = [0, 1, 2].some((partition) => (orders.find((record) => record.partition === partition)?.offset ?? 0) > 0);
 
@@ -82,6 +97,11 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
       violations.push(`the dead letter of ${where} does not hold the record's bytes`);
     }
     const first = Math.min(...[...letters, ...paidNow].map(({ at }) => at));
+    const key = record.key?.toString('latin1');
+    if (key !== undefined) {
+      if (first < (lastOutcome.get(key) ?? 0)) violations.push(`record ${where} of orders had its outcome before an earlier record of its key`);
+      lastOutcome.set(key, Math.max(first, lastOutcome.get(key) ?? 0));
+    }
     outcomes.set(where, { kind: letters.length > 0 ? 'dead letter' : 'payment', at: first });
   }
 

@@ -55,6 +55,8 @@ const startService = async (name: 'service-a' | 'service-b', env: Record<string,
     exits,
     ready,
     running: (): boolean => child.running(),
+    /** Ends that nobody asked for, which a restart would hide. A second signal ends with 130 or 143, a SIGKILL has no code. */
+    crashes: (): Exit[] => exits.filter(({ code }) => code !== null && ![0, 130, 143].includes(code)),
     pid: (): number => child.pid!,
     untilReady: (timeoutMs = 30_000) => waitFor(`${name} to be ready`, ready, { timeoutMs }),
     untilNotReady: (timeoutMs = 15_000) => waitFor(`${name} to say it is not ready`, async () => !(await ready()), { timeoutMs }),
@@ -162,7 +164,7 @@ export const createStage = async ({
   };
 
   return {
-    topics, admin, kafka, brokers, proxy, a, members, load, random, commits,
+    topics, admin, kafka, brokers, proxy, a, members, load, random, commits, committedOffsets,
     b: members[0]!,
     addMember: async (): Promise<Service> => {
       const member = await startB();
