@@ -39,9 +39,10 @@ describe('child processes', () => {
   test('When a parent is killed, then its children end, even a stopped one', async () => {
     const code = `
       const { startChild } = require('./lib/process');
-      const child = startChild({ command: 'sleep', args: ['60'], log: () => undefined });
-      child.signal('SIGSTOP');
-      console.log(child.pid);
+      const child = startChild({ command: 'sh', args: ['-c', 'echo up; exec sleep 60'], log: () => {
+        child.signal('SIGSTOP');
+        console.log(child.pid);
+      } });
       setInterval(() => undefined, 1000);`;
     const parent = spawn(process.execPath, ['--require', 'ts-node/register/transpile-only', '-e', code], {
       cwd: resolve(__dirname, '..'), stdio: ['ignore', 'pipe', 'inherit'],
