@@ -34,7 +34,9 @@ export const saturate = async (url: string, { connections, seconds }: { connecti
   });
   const result = /^RESULT (.*)$/m.exec(output)?.[1];
   if (result === undefined) throw new Error(`wrk gave no result:\n${output}`);
-  return JSON.parse(result) as Saturation;
+  const saturation = JSON.parse(result) as Saturation;
+  if (saturation.errors > 0) throw new Error(`${saturation.errors} of ${saturation.requests} requests were not answered with success`);
+  return saturation;
 };
 
 export const percentile = (values: number[], p: number): number => {
