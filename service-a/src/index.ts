@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { resolve } from 'node:path';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
 import { createKafka } from './kafka/client';
@@ -8,6 +9,7 @@ import { createPublisher } from './kafka/publisher';
 import { createLogReader } from './processors/follow-log';
 import { createPlaceOrder } from './processors/place-order';
 import { createProjection } from './processors/projection';
+import { readBoard } from './routes/board';
 import { createLogger } from './utils/logger';
 import { closeServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
@@ -60,6 +62,8 @@ const start = async (env: Env): Promise<void> => {
     projection,
     caughtUp: follower.caughtUp,
     checks: () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() }),
+    // Where the build leaves it, seen from dist/ and from src/ alike.
+    board: readBoard(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     logger,

@@ -18,7 +18,7 @@ export const anApp = (differences: {
   const placeOrder = differences.placeOrder ?? createPlaceOrder({ projection, publish, timeoutMs: 1_000 });
   const { logger, lines } = recordingLogger();
   const app = createApp({
-    placeOrder, projection, corsOrigins, logger, caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
+    board: [], placeOrder, projection, corsOrigins, logger, caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
   });
   return { app, projection, published, lines };
 };
