@@ -63,7 +63,10 @@ export const createDetail = (get: (orderId: string) => Row | undefined) => {
 
   const load = async (orderId: string): Promise<void> => {
     const held = get(orderId);
-    if (held !== undefined) return fill(held);
+    if (held !== undefined) {
+      fill(held);
+      return;
+    }
     note('Reading the order …');
     try {
       const order = await fetchOrder(orderId);

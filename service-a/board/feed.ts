@@ -21,8 +21,8 @@ const parse = (data: unknown): unknown => {
 };
 
 /**
- * Follows the stream of events and stays connected. An EventSource comes back by itself, with the id of the last event, after the network
- * failed; after an HTTP error it gives up. Then a new one is opened, with backoff: it knows no last id, so its `sync` says `resumed: false`.
+ * Follows the stream of events and stays connected. An EventSource comes back by itself, with the id of the last event, when the network
+ * failed; after an HTTP error it gives up. Then a new one is opened, with backoff: it has no last id, so its `sync` says `resumed: false`.
  */
 export const createFeed = ({ open, onSync, onOrder, onCounts, onConnection }: {
   open: () => Source;

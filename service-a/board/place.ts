@@ -39,7 +39,8 @@ export const createPlaceForm = (isKnown: (orderId: string) => boolean): void => 
 
   for (const { orderId, name } of fates) fate.append(element('option', { value: orderId }, `${name} (…${orderId.slice(-4)})`));
   const [item] = example.items;
-  const values = { user: example.userId, amount: example.amount, currency: example.currency, product: item.productId, quantity: item.quantity, price: item.price };
+  const { userId: user, amount, currency } = example;
+  const values = { user, amount, currency, product: item.productId, quantity: item.quantity, price: item.price };
   for (const [id, value] of Object.entries(values)) input(id).defaultValue = String(value);
 
   const read = (): NewOrder => ({

@@ -1,6 +1,7 @@
 import { createApp } from '../../src/app';
 import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-order';
 import { createProjection, type Projection } from '../../src/processors/projection';
+import type { BoardFile } from '../../src/routes/board';
 import type { OrderCreated } from './builders';
 import { recordingLogger } from './fakes';
 
@@ -11,14 +12,15 @@ export const anApp = (differences: {
   caughtUp?: boolean;
   checks?: Record<string, boolean>;
   corsOrigins?: string[];
+  board?: BoardFile[];
 } = {}) => {
-  const { caughtUp = true, checks = {}, corsOrigins = ['*'], projection = createProjection({ max: 100 }) } = differences;
+  const { caughtUp = true, checks = {}, corsOrigins = ['*'], board = [], projection = createProjection({ max: 100 }) } = differences;
   const published: OrderCreated[] = [];
   const publish = async (_orderId: string, event: string): Promise<void> => void published.push(JSON.parse(event) as OrderCreated);
   const placeOrder = differences.placeOrder ?? createPlaceOrder({ projection, publish, timeoutMs: 1_000 });
   const { logger, lines } = recordingLogger();
   const app = createApp({
-    board: [], placeOrder, projection, corsOrigins, logger, caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
+    board, placeOrder, projection, corsOrigins, logger, caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
   });
   return { app, projection, published, lines };
 };
