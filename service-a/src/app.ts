@@ -1,7 +1,7 @@
 import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import { createAnswer } from './routes/answer';
+import { createAnswers } from './routes/answer';
 import { boardRoutes, type BoardFile } from './routes/board';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
 import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
@@ -16,11 +16,11 @@ export const createApp = ({ board, checks, corsOrigins, logger, ...orders }: Ord
   corsOrigins: string[];
   logger: Logger;
 }): Express => {
-  const answer = createAnswer(corsOrigins);
+  const { answer, beginEvents } = createAnswers(corsOrigins);
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', false);
   app.options('*', helmet(), cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD', 'POST'] }));
-  app.use(orderRoutes({ ...orders, answer }));
+  app.use(orderRoutes({ ...orders, answer, beginEvents }));
   app.use(healthRoutes({ service: 'service-a', checks, answer }));
   app.use(boardRoutes(board));
   app.use(notFound);

@@ -6,9 +6,12 @@ import { createKafka } from './kafka/client';
 import { createFollower } from './kafka/follower';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
+import { createFeed } from './processors/feed';
 import { createLogReader } from './processors/follow-log';
 import { createPlaceOrder } from './processors/place-order';
 import { createProjection } from './processors/projection';
+import { createStreams } from './processors/streams';
+import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
 import { createLogger } from './utils/logger';
 import { closeServer, listen } from './utils/server';
@@ -39,7 +42,10 @@ const start = async (env: Env): Promise<void> => {
     logger,
   });
   const projection = createProjection({ max: env.ORDERS_MAX });
-  const logReader = createLogReader({ topics, projection, trail, logger });
+  const waiters = createWaiters(projection);
+  const feed = createFeed({ positions: () => follower.positions(), unconfirmed: () => logReader.unconfirmed() });
+  const streams = createStreams({ projection, feed, logger });
+  const logReader = createLogReader({ topics, projection, feed, trail, logger });
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
@@ -60,6 +66,8 @@ const start = async (env: Env): Promise<void> => {
   const app = createApp({
     placeOrder,
     projection,
+    waiters,
+    streams,
     caughtUp: follower.caughtUp,
     checks: () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() }),
     // Where the build leaves it, seen from dist/ and from src/ alike.
@@ -70,11 +78,18 @@ const start = async (env: Env): Promise<void> => {
   });
   const server = createServer(app);
 
+  /** Who waits is answered with the order as it is, and streams end; then no open request can hold up the server. */
+  const closeHttp = (): Promise<void> => {
+    waiters.close();
+    streams.close();
+    return closeServer(server, 5_500);
+  };
+
   shutdownOnSignal({
     logger,
     // Nine seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
     steps: [
-      { name: 'http', timeoutMs: 6_000, run: () => closeServer(server, 5_500) },
+      { name: 'http', timeoutMs: 6_000, run: closeHttp },
       { name: 'consumer', timeoutMs: 1_500, run: follower.stop },
       { name: 'producer', timeoutMs: 1_500, run: publisher.stop },
     ],
