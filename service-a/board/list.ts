@@ -15,6 +15,7 @@ const fill = (line: HTMLElement, { order, at, took }: Row): void => {
   const [status, id, user, amount, created, duration] = line.children;
   setAttribute(status!, 'data-status', order.status);
   setText(status!, order.status);
+  setAttribute(id!, 'aria-label', order.orderId);
   // Ids often begin alike: it is the beginning that is cut where room is short.
   setText(id!.firstElementChild!, order.orderId.slice(0, -12));
   setText(id!.lastElementChild!, order.orderId.slice(-12));
