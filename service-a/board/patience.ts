@@ -37,7 +37,7 @@ export const patiently = async <T>(
       return await work();
     } catch (error) {
       const ms = delayOf(error, failures);
-      if (signal.aborted || ms === undefined || failures + 1 >= tries) throw error;
+      if (ms === undefined || failures + 1 >= tries) throw error;
       onWait(ms);
       await pause(ms, signal);
     }

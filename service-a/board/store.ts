@@ -63,8 +63,11 @@ export const createStore = ({ max }: { max: number }) => {
   let version = 0;
   let listed: { version: number; filter: Filter; rows: readonly Row[] } = { version: -1, filter: 'all', rows: [] };
 
-  /** @returns what was known of the order before */
-  const put = (order: Order): Held | undefined => {
+  /**
+   * @param told the tick at which an event told this; -1 when no event did
+   * @returns what was known of the order before
+   */
+  const put = (order: Order, told: number): Held | undefined => {
     const before = held.get(order.orderId);
     const row = rowOf(order, before?.row);
     if (before?.row.at === row.at) ranked[placeOf(ranked, row)] = row;
@@ -72,7 +75,7 @@ export const createStore = ({ max }: { max: number }) => {
       if (before !== undefined) ranked.splice(placeOf(ranked, before.row), 1);
       ranked.splice(placeOf(ranked, row), 0, row);
     }
-    held.set(order.orderId, { row, told: before?.told ?? -1, seen: tick });
+    held.set(order.orderId, { row, told, seen: tick });
     if (ranked.length > max) held.delete(ranked.pop()!.orderId);
     version += 1;
     return before;
@@ -85,16 +88,11 @@ export const createStore = ({ max }: { max: number }) => {
      * Takes an event.
      * @returns whether it says that the order has finished
      */
-    apply: (order: Order): boolean => {
-      const before = put(order);
-      const now = held.get(order.orderId);
-      if (now !== undefined) now.told = tick;
-      return hasFinished(before?.row.order, order);
-    },
+    apply: (order: Order): boolean => hasFinished(put(order, tick)?.row.order, order),
     /** Takes a page that was asked for at `asked`; of an order that an event told of since then, the event's word stands. */
     merge: (orders: readonly Order[], asked: number): void => {
       for (const order of orders) {
-        if ((held.get(order.orderId)?.told ?? -1) < asked) put(order);
+        if ((held.get(order.orderId)?.told ?? -1) < asked) put(order, -1);
       }
     },
     /** Drops what was not heard of since `asked`: once the whole list was read, that is no longer there. */

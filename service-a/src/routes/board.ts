@@ -21,6 +21,7 @@ export const readBoard = (folder: string): BoardFile[] => readdirSync(folder)
 
 /** The page may load its own files and call its own server, and nothing else; no text can become script. */
 const security = helmet({
+  xFrameOptions: { action: 'deny' },
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {

@@ -26,6 +26,10 @@ test('When redrives were seen, then each follows its failure', () => {
     .toEqual(['created', 'failed', 'redriven 1 to 2', 'failed', 'redriven 1 to 3', 'completed']);
 });
 
+test('When a redrive was not seen, then it is told all the same', () => {
+  expect(kinds({ order: aCompleted(0, { attempts: 2 }), past: [] })).toEqual(['created', 'redriven 1 to 2', 'completed']);
+});
+
 test('When earlier redrives were not seen, then they are summed up', () => {
   expect(kinds({ order: aFailed(0, {}, { attempts: 4 }), past: [aFailure()] }))
     .toEqual(['created', 'redriven 2 to 3', 'failed', 'redriven 1 to 4', 'failed']);

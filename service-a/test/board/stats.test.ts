@@ -17,7 +17,7 @@ describe('percentiles', () => {
 describe('the rate', () => {
   test('When ten things happen in a second, then that is two a second over five', () => {
     const rate = createRate(5_000);
-    for (let i = 0; i < 10; i += 1) rate.add(10_000 + i * 100);
+    for (let i = 0; i < 10; i += 1) rate.add(10_000 + i * 50);
     expect(rate.perSecond(11_000)).toBe(2);
   });
 

@@ -41,7 +41,7 @@ test('When the page is asked for, then nothing may run in it, style it or be cal
     "base-uri 'none'", "connect-src 'self'", "default-src 'none'", "form-action 'none'", "frame-ancestors 'none'", "img-src 'self'",
     "require-trusted-types-for 'script'", "script-src 'self'", "style-src 'self'", "trusted-types 'none'",
   ]);
-  expect(headers['x-content-type-options']).toBe('nosniff');
+  expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' });
 });
 
 test('When a browser has a file already, then it asks whether that is still the same', async () => {
