@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
 import { createKafka } from './kafka/client';
@@ -9,7 +8,7 @@ import { createLogReader } from './processors/follow-log';
 import { createPlaceOrder } from './processors/place-order';
 import { createProjection } from './processors/projection';
 import { createLogger } from './utils/logger';
-import { closeServer, listen } from './utils/server';
+import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTrail } from './utils/trail';
 
@@ -64,7 +63,7 @@ const start = async (env: Env): Promise<void> => {
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     logger,
   });
-  const server = createServer(app);
+  const server = createExpressServer(app);
 
   shutdownOnSignal({
     logger,
