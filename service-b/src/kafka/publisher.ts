@@ -27,6 +27,11 @@ const MAX_RECORDS = 500;
 /** Keeps a batch below the topic's max.message.bytes; a larger record goes alone. */
 const MAX_BYTES = 900_000;
 const RECORD_OVERHEAD_BYTES = 64;
+/**
+ * A batch of at least `records` means load: for `forMs` from then on, requests start at least `restMs` apart, so that what trickles in
+ * (orders that had to wait for the gateway) goes along with the others. Below it, nothing is delayed.
+ */
+const BUSY = { records: 8, forMs: 100, restMs: 20 };
 const RETRY_MS = { first: 200, most: 2_000 };
 
 /**
@@ -52,6 +57,7 @@ export const createPublisher = ({ producer, topic, logger }: {
   let connected = false;
   let failing = false;
   let stopping = false;
+  let busyUntil = 0;
   /** While positive, records go one by one, so that one the broker refuses for good does not hold back the others. */
   let isolate = 0;
 
@@ -106,12 +112,15 @@ export const createPublisher = ({ producer, topic, logger }: {
       const batch = takeBatch();
       if (batch.length === 0) continue;
       isolate = Math.max(0, isolate - 1);
+      const sentAt = performance.now();
+      if (batch.length >= BUSY.records) busyUntil = sentAt + BUSY.forMs;
       try {
         if (!connected) await connect();
         await sendBatch(batch);
         if (failing) logger.info('publishing works again', { topic });
         failing = false;
         pauseMs = RETRY_MS.first;
+        if (sentAt < busyUntil) await setTimeout(Math.max(0, BUSY.restMs - (performance.now() - sentAt)));
       } catch (error) {
         failing = true;
         putBack(batch, error);

