@@ -7,7 +7,7 @@ export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 export type Child = ReturnType<typeof startChild>;
 
 /** How Node runs the services, as in their Dockerfiles. */
-export const serviceNodeArgs = ['--max-semi-space-size=64', '--enable-source-maps'];
+export const serviceNodeArgs = ['--enable-source-maps'];
 
 type ChildOptions = { command: string; args: string[]; cwd?: string; env?: NodeJS.ProcessEnv; log: Log };
 
