@@ -149,7 +149,7 @@ check 'an unknown order is not found' is 404
 request "$A/nowhere"
 check 'an unknown address is not found' is 404
 request -X DELETE "$A/orders"
-check 'a wrong method is refused with the right one' all 'is 405' 'header Allow:POST'
+check 'a wrong method is refused with the right one' all 'is 405' 'header Allow:GET,HEAD,POST'
 
 # --- Records that are no orders ---
 mark=$(new_id)

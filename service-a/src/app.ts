@@ -1,7 +1,7 @@
 import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import { createAnswer } from './routes/answer';
+import { createAnswers } from './routes/answer';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
 import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
 import { errorHandler, notFound } from './routes/problem';
@@ -14,11 +14,11 @@ export const createApp = ({ checks, corsOrigins, logger, ...orders }: OrderRoute
   corsOrigins: string[];
   logger: Logger;
 }): Express => {
-  const answer = createAnswer(corsOrigins);
+  const { answer, beginEvents } = createAnswers(corsOrigins);
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', false);
   app.options('*', helmet(), cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD', 'POST'] }));
-  app.use(orderRoutes({ ...orders, answer }));
+  app.use(orderRoutes({ ...orders, answer, beginEvents }));
   app.use(healthRoutes({ service: 'service-a', checks, answer }));
   app.use(notFound);
   app.use(errorHandler({ answer, logger }));

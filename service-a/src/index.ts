@@ -4,9 +4,12 @@ import { createKafka } from './kafka/client';
 import { createFollower } from './kafka/follower';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
+import { createFeed } from './processors/feed';
 import { createLogReader } from './processors/follow-log';
 import { createPlaceOrder } from './processors/place-order';
 import { createProjection } from './processors/projection';
+import { createStreams } from './processors/streams';
+import { createWaiters } from './processors/waiters';
 import { createLogger } from './utils/logger';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
@@ -36,7 +39,10 @@ const start = async (env: Env): Promise<void> => {
     logger,
   });
   const projection = createProjection({ max: env.ORDERS_MAX });
-  const logReader = createLogReader({ topics, projection, trail, logger });
+  const waiters = createWaiters(projection);
+  const feed = createFeed({ positions: () => follower.positions(), unconfirmed: () => logReader.unconfirmed() });
+  const streams = createStreams({ projection, feed, logger });
+  const logReader = createLogReader({ topics, projection, feed, trail, logger });
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
@@ -57,6 +63,8 @@ const start = async (env: Env): Promise<void> => {
   const app = createApp({
     placeOrder,
     projection,
+    waiters,
+    streams,
     caughtUp: follower.caughtUp,
     checks: () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() }),
     corsOrigins: env.CORS_ORIGINS,
@@ -65,11 +73,18 @@ const start = async (env: Env): Promise<void> => {
   });
   const server = createExpressServer(app);
 
+  /** Who waits is answered with the order as it is, and streams end; then no open request can hold up the server. */
+  const closeHttp = (): Promise<void> => {
+    waiters.close();
+    streams.close();
+    return closeServer(server, 5_500);
+  };
+
   shutdownOnSignal({
     logger,
     // Nine seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
     steps: [
-      { name: 'http', timeoutMs: 6_000, run: () => closeServer(server, 5_500) },
+      { name: 'http', timeoutMs: 6_000, run: closeHttp },
       { name: 'consumer', timeoutMs: 1_500, run: follower.stop },
       { name: 'producer', timeoutMs: 1_500, run: publisher.stop },
     ],

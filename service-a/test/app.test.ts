@@ -26,9 +26,9 @@ describe('every answer', () => {
 describe('cors', () => {
   const origin = 'https://shop.example';
 
-  test('When all origins may call, then any is allowed and may read Location and Retry-After', async () => {
+  test('When all origins may call, then any is allowed and may read Location, Retry-After and Preference-Applied', async () => {
     const { headers } = await request(anApp().app).get('/health').set('Origin', origin);
-    expect(headers).toMatchObject({ 'access-control-allow-origin': '*', 'access-control-expose-headers': 'Location,Retry-After' });
+    expect(headers).toMatchObject({ 'access-control-allow-origin': '*', 'access-control-expose-headers': 'Location,Retry-After,Preference-Applied' });
   });
 
   test('When the origin is on the list, then it is allowed', async () => {
@@ -46,5 +46,11 @@ describe('cors', () => {
       .set({ 'Origin': origin, 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'content-type' });
     expect(response.status).toBe(204);
     expect(response.headers['access-control-allow-headers']).toBe('content-type');
+  });
+
+  test('When a browser asks whether it may wait and resume, then it may', async () => {
+    const response = await request(anApp().app).options('/orders/events')
+      .set({ 'Origin': origin, 'Access-Control-Request-Method': 'GET', 'Access-Control-Request-Headers': 'last-event-id,prefer' });
+    expect(response.headers['access-control-allow-headers']).toBe('last-event-id,prefer');
   });
 });

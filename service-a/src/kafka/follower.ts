@@ -42,6 +42,8 @@ const everyPartitionToEveryMember: PartitionAssigner = ({ cluster }) => ({
 type Cursor = {
   topic: string;
   partition: number;
+  /** First offset of the log when reading began. */
+  start: bigint;
   /** Next offset to handle. */
   next: bigint;
   /** End offset seen at the start. */
@@ -77,15 +79,17 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
   const cursorOf = (topic: string, partition: number): Cursor => {
     const id = `${topic}/${partition}`;
     let cursor = cursors.get(id);
-    if (cursor === undefined) cursors.set(id, cursor = { topic, partition, next: 0n, end: 0n });
+    if (cursor === undefined) cursors.set(id, cursor = { topic, partition, start: 0n, next: 0n, end: 0n });
     return cursor;
   };
 
   const readEnds = async (admin: Admin): Promise<void> => {
     await admin.connect();
     for (const topic of topics) {
-      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-        Object.assign(cursorOf(topic, partition), { next: BigInt(low), end: BigInt(high) });
+      // By number, so that every instance has the partitions in the same order.
+      const partitions = (await admin.fetchTopicOffsets(topic)).sort((one, other) => one.partition - other.partition);
+      for (const { partition, low, high } of partitions) {
+        Object.assign(cursorOf(topic, partition), { start: BigInt(low), next: BigInt(low), end: BigInt(high) });
       }
     }
   };
@@ -241,6 +245,8 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
     },
     /** True from the moment every partition has been read to the end it had at the start. */
     caughtUp: (): boolean => behind?.size === 0,
+    /** How far each partition was read. Never in the middle of a run of records: those that were handled are behind it. */
+    positions: (): Readonly<Cursor>[] => [...cursors.values()],
     /** Joined, and in touch with the broker. */
     healthy: (): boolean => member.healthy() || (!joined && standIn.healthy()),
   };

@@ -67,11 +67,14 @@ export const orderCreatedText = ({ eventId, timestamp, order }: { eventId: strin
 
 export type Failure = { type: string; message: string; retryCount: number; failedAt: string };
 
-/** What a record says about an order, in this service's words. `order` is its canonical text; times are ISO 8601, from the record. */
+/**
+ * What a record says about an order, in this service's words. `order` is its canonical text; times are ISO 8601, from the record;
+ * `attempts` is how often the order had been put up for payment by then.
+ */
 export type OrderFact =
-  | { kind: 'created'; orderId: string; order: string; createdAt: string }
+  | { kind: 'created'; orderId: string; order: string; createdAt: string; attempts: number }
   | { kind: 'paid'; orderId: string; paymentId: string; at: string }
-  | { kind: 'failed'; orderId: string; order: string; createdAt: string; failure: Failure };
+  | { kind: 'failed'; orderId: string; order: string; createdAt: string; attempts: number; failure: Failure };
 
 /** A record that cannot be read as what its topic carries. */
 export class UnreadableRecordError extends Error {
@@ -96,6 +99,19 @@ const readJson = (value: Uint8Array | null): unknown => {
   }
 };
 
+/** A record's headers, as KafkaJS gives them: a list where a name comes more than once. */
+type Headers = Record<string, Buffer | string | (Buffer | string)[] | undefined>;
+
+const REDRIVES_MAX = 1_000_000;
+
+/** A redriven record tells in `redrive-count` how often it was put back; anything but a decimal number in bounds counts as 0. */
+const attemptsOf = (headers: Headers = {}): number => {
+  const count = headers['redrive-count'];
+  const text = Buffer.isBuffer(count) ? count.toString('latin1') : '';
+  const redrives = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  return 1 + (redrives <= REDRIVES_MAX ? redrives : 0);
+};
+
 const readOrderEvent = (key: string | null, event: unknown): OrderCreated => {
   const created = parse(orderCreatedSchema, event);
   if (key?.toLowerCase() !== created.data.orderId) throw new UnreadableRecordError('key differs from data.orderId');
@@ -103,9 +119,9 @@ const readOrderEvent = (key: string | null, event: unknown): OrderCreated => {
 };
 
 /** @throws UnreadableRecordError */
-export const readOrderCreated = (key: Uint8Array | null, value: Uint8Array | null): OrderFact => {
+export const readOrderCreated = (key: Uint8Array | null, value: Uint8Array | null, headers?: Headers): OrderFact => {
   const { data, timestamp } = readOrderEvent(key && Buffer.from(key).toString(), readJson(value));
-  return { kind: 'created', orderId: data.orderId, order: canonicalText(data), createdAt: timestamp };
+  return { kind: 'created', orderId: data.orderId, order: canonicalText(data), createdAt: timestamp, attempts: attemptsOf(headers) };
 };
 
 /** @throws UnreadableRecordError */
@@ -119,7 +135,7 @@ export const readPaymentCompleted = (_key: Uint8Array | null, value: Uint8Array 
  * @returns undefined for a dead letter whose original is no order
  * @throws UnreadableRecordError
  */
-export const readDeadLetter = (_key: Uint8Array | null, value: Uint8Array | null): OrderFact | undefined => {
+export const readDeadLetter = (_key: Uint8Array | null, value: Uint8Array | null, headers?: Headers): OrderFact | undefined => {
   const letter = parse(deadLetterSchema, readJson(value));
   try {
     const { originalValue, originalValueEncoding } = letter;
@@ -131,6 +147,7 @@ export const readDeadLetter = (_key: Uint8Array | null, value: Uint8Array | null
       orderId: data.orderId,
       order: canonicalText(data),
       createdAt: timestamp,
+      attempts: attemptsOf(headers),
       failure: { type: letter.errorType, message: letter.errorMessage, retryCount: letter.retryCount, failedAt: letter.failedAt },
     };
   } catch {

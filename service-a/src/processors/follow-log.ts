@@ -2,17 +2,19 @@ import type { KafkaMessage } from 'kafkajs';
 import { readDeadLetter, readOrderCreated, readPaymentCompleted, type OrderFact } from '../kafka/messages';
 import type { Logger } from '../utils/logger';
 import type { Trail } from '../utils/trail';
+import type { Feed } from './feed';
 import type { Projection } from './projection';
 
-type Read = (key: Buffer | null, value: Buffer | null) => OrderFact | undefined;
+type Read = (key: Buffer | null, value: Buffer | null, headers?: KafkaMessage['headers']) => OrderFact | undefined;
 
 /**
  * Folds each record of the three topics into the projection; one that cannot be read is counted, logged and skipped.
  * Orders that this process published itself were applied at the broker's acknowledgement: meeting them in the log only confirms them.
  */
-export const createLogReader = ({ topics, projection, trail, logger }: {
+export const createLogReader = ({ topics, projection, feed, trail, logger }: {
   topics: { orders: string; payments: string; deadLetters: string };
   projection: Pick<Projection, 'apply' | 'confirm'>;
+  feed: Pick<Feed, 'note'>;
   trail: Trail;
   logger: Logger;
 }) => {
@@ -31,14 +33,26 @@ export const createLogReader = ({ topics, projection, trail, logger }: {
     return known;
   };
 
-  /** Whether the record is one that this process published and applied: then there is nothing to read in it. */
-  const isOwn = (partition: number, { offset, key }: KafkaMessage): boolean => {
+  /** The order of a record that this process published and applied: then there is nothing to read in it. */
+  const confirmOwn = (partition: number, { offset, key }: KafkaMessage): string | undefined => {
     const known = ownOf(partition);
     known.readTo = BigInt(offset);
     const orderId = known.orderIds.get(offset);
-    if (orderId === undefined) return false;
+    if (orderId === undefined) return undefined;
     known.orderIds.delete(offset);
-    return orderId === key?.toString() && projection.confirm(orderId);
+    return orderId === key?.toString() && projection.confirm(orderId) ? orderId : undefined;
+  };
+
+  /** @returns the order that the record changed, if any */
+  const fold = (topic: string, partition: number, message: KafkaMessage): string | undefined => {
+    const own = topic === topics.orders ? confirmOwn(partition, message) : undefined;
+    if (own !== undefined) return own;
+    const fact = readers.get(topic)?.(message.key, message.value, message.headers);
+    if (fact === undefined) return undefined;
+    const status = projection.apply(fact);
+    if (status === undefined) return undefined;
+    if (fact.kind !== 'created') trail.log('order updated', { orderId: fact.orderId, status, topic, partition, offset: message.offset });
+    return fact.orderId;
   };
 
   return {
@@ -47,15 +61,12 @@ export const createLogReader = ({ topics, projection, trail, logger }: {
       const known = ownOf(partition);
       if (BigInt(offset) > known.readTo) known.orderIds.set(offset, orderId);
     },
+    /** Orders that were published from here and that the log has not delivered yet. */
+    unconfirmed: (): string[] => [...own.values()].flatMap(({ orderIds }) => [...orderIds.values()]),
     handle: ({ topic, partition, message }: { topic: string; partition: number; message: KafkaMessage }): void => {
       try {
-        if (topic === topics.orders && isOwn(partition, message)) return;
-        const fact = readers.get(topic)?.(message.key, message.value);
-        if (fact === undefined) return;
-        const status = projection.apply(fact);
-        if (status !== undefined && fact.kind !== 'created') {
-          trail.log('order updated', { orderId: fact.orderId, status, topic, partition, offset: message.offset });
-        }
+        const orderId = fold(topic, partition, message);
+        if (orderId !== undefined) feed.note(topic, partition, message.offset, orderId);
       } catch (error) {
         unreadable += 1;
         const reason = error instanceof Error ? error.message : String(error);

@@ -55,7 +55,7 @@ export const createPlaceOrder = ({ projection, publish, timeoutMs }: {
     const timestamp = new Date().toISOString();
     try {
       await publish(orderId, orderCreatedText({ eventId: randomUUID(), timestamp, order }));
-      projection.apply({ kind: 'created', orderId, order, createdAt: timestamp }, 'broker-ack');
+      projection.apply({ kind: 'created', orderId, order, createdAt: timestamp, attempts: 1 }, 'broker-ack');
     } finally {
       inFlight.delete(orderId);
     }

@@ -1,16 +1,8 @@
-import type { Failure, Order, OrderFact } from '../kafka/messages';
+import type { Failure, OrderFact } from '../kafka/messages';
 import { createFifo } from '../utils/fifo';
+import { createSortedIds } from '../utils/sorted-ids';
 
 export type OrderStatus = 'pending' | 'completed' | 'failed';
-
-/** An order as `GET /orders/:id` shows it. Every time comes from a record. */
-export type OrderView = Order & {
-  status: OrderStatus;
-  createdAt: string;
-  updatedAt: string;
-  paymentId?: string;
-  failure?: Failure;
-};
 
 /**
  * What is known of one order. The order is held as its canonical JSON text: one string costs a fraction of the object's memory, and
@@ -20,12 +12,18 @@ export type OrderEntry = {
   readonly order?: { readonly text: string; readonly createdAt: string; readonly source: 'broker-ack' | 'dead-letter' | 'log' };
   readonly payment?: { readonly paymentId: string; readonly at: string };
   readonly failure?: Failure;
+  /** How often it was put up for payment, when more than once. */
+  readonly attempts?: number;
 };
 
 export const statusOf = (entry: OrderEntry): OrderStatus => {
   if (entry.payment !== undefined) return 'completed';
   return entry.failure === undefined ? 'pending' : 'failed';
 };
+
+/** Attempts are counted in the records themselves: the highest number stands, in whatever order they are read. */
+const withAttempts = (entry: OrderEntry, attempts: number): OrderEntry =>
+  (attempts > (entry.attempts ?? 1) ? { ...entry, attempts } : entry);
 
 /**
  * Folds one fact into what is known. The result depends only on the facts, not on how topics interleave: the first order and the first
@@ -35,32 +33,40 @@ export const statusOf = (entry: OrderEntry): OrderStatus => {
  */
 export const applyFact = (entry: OrderEntry, fact: OrderFact, source: 'broker-ack' | 'log' = 'log'): OrderEntry => {
   switch (fact.kind) {
-    case 'created':
-      if (entry.order?.source === 'log' || (entry.order !== undefined && source === 'broker-ack')) return entry;
-      return { ...entry, order: { text: fact.order, createdAt: fact.createdAt, source } };
+    case 'created': {
+      const known = withAttempts(entry, fact.attempts);
+      if (known.order?.source === 'log' || (known.order !== undefined && source === 'broker-ack')) return known;
+      return { ...known, order: { text: fact.order, createdAt: fact.createdAt, source } };
+    }
     case 'paid':
       return entry.payment === undefined ? { ...entry, payment: { paymentId: fact.paymentId, at: fact.at } } : entry;
     case 'failed':
       return {
-        ...entry,
+        ...withAttempts(entry, fact.attempts),
         order: entry.order ?? { text: fact.order, createdAt: fact.createdAt, source: 'dead-letter' },
         failure: fact.failure,
       };
   }
 };
 
-/** @returns undefined while the order itself is unknown, for example when retention cut it and left its payment */
-export const viewOf = (entry: OrderEntry): OrderView | undefined => {
-  if (entry.order === undefined) return undefined;
-  const { text, createdAt } = entry.order;
-  const status = statusOf(entry);
-  const order = JSON.parse(text) as Order;
-  if (entry.payment !== undefined) return { ...order, status, createdAt, updatedAt: entry.payment.at, paymentId: entry.payment.paymentId };
-  if (entry.failure !== undefined) return { ...order, status, createdAt, updatedAt: entry.failure.failedAt, failure: entry.failure };
-  return { ...order, status, createdAt, updatedAt: createdAt };
+/**
+ * The order as it is shown, as the text of a JSON object: its canonical text and, behind it, what became of it. Every time comes
+ * from a record.
+ * @returns undefined while the order itself is unknown, for example when retention cut it and left its payment
+ */
+export const viewOf = (entry: OrderEntry): string | undefined => {
+  const { order, payment, failure, attempts = 1 } = entry;
+  if (order === undefined) return undefined;
+  const { text, createdAt } = order;
+  const updatedAt = payment?.at ?? failure?.failedAt ?? createdAt;
+  const outcome = payment === undefined ? { failure } : { paymentId: payment.paymentId };
+  return `${text.slice(0, -1)},${JSON.stringify({ status: statusOf(entry), createdAt, updatedAt, attempts, ...outcome }).slice(1)}`;
 };
 
 export type Projection = ReturnType<typeof createProjection>;
+
+/** Hears of an order that changed, at once: it should do no more than note it. */
+export type OnChange = (orderId: string, status: OrderStatus) => void;
 
 const SHARDS = 256;
 
@@ -73,6 +79,10 @@ export const createProjection = ({ max }: { max: number }) => {
   /** Ids in the order in which they were first heard of, and in which they finished. May name an id that is gone, or twice. */
   const arrived = createFifo<string>();
   const finished = createFifo<string>();
+  /** Ids of the orders that can be shown, by the instant of `createdAt`; and how many there are of each status. */
+  const shown = createSortedIds();
+  const counts: Record<OrderStatus, number> = { pending: 0, completed: 0, failed: 0 };
+  const listeners: OnChange[] = [];
   let held = 0;
 
   const shardOf = (orderId: string): Map<string, OrderEntry> => shards[Number.parseInt(orderId.slice(-2), 16)]!;
@@ -83,8 +93,20 @@ export const createProjection = ({ max }: { max: number }) => {
     return entry !== undefined && statusOf(entry) !== 'pending';
   };
 
+  const index = (orderId: string, before: OrderEntry | undefined, after: OrderEntry | undefined): void => {
+    if (before?.order !== undefined) counts[statusOf(before)] -= 1;
+    if (after?.order !== undefined) counts[statusOf(after)] += 1;
+    const [was, is] = [before?.order?.createdAt, after?.order?.createdAt];
+    if (was === is) return;
+    if (was !== undefined) shown.delete(Date.parse(was), orderId);
+    if (is !== undefined) shown.add(Date.parse(is), orderId);
+  };
+
   const drop = (orderId: string): void => {
-    if (shardOf(orderId).delete(orderId)) held -= 1;
+    const entry = get(orderId);
+    if (!shardOf(orderId).delete(orderId)) return;
+    held -= 1;
+    index(orderId, entry, undefined);
   };
 
   const evict = (): void => {
@@ -99,17 +121,20 @@ export const createProjection = ({ max }: { max: number }) => {
   return {
     /** @returns the order's status if the fact changed what is known of it */
     apply: (fact: OrderFact, source: 'broker-ack' | 'log' = 'log'): OrderStatus | undefined => {
-      const before = get(fact.orderId);
+      const { orderId } = fact;
+      const before = get(orderId);
       const after = applyFact(before ?? {}, fact, source);
       if (after === before) return undefined;
-      shardOf(fact.orderId).set(fact.orderId, after);
+      shardOf(orderId).set(orderId, after);
       const status = statusOf(after);
       if (before === undefined) {
         held += 1;
-        arrived.push(fact.orderId);
+        arrived.push(orderId);
       }
-      if (status !== 'pending' && (before === undefined || statusOf(before) === 'pending')) finished.push(fact.orderId);
+      if (status !== 'pending' && (before === undefined || statusOf(before) === 'pending')) finished.push(orderId);
+      index(orderId, before, after);
       evict();
+      for (const listener of listeners) listener(orderId, status);
       return status;
     },
     /**
@@ -124,5 +149,10 @@ export const createProjection = ({ max }: { max: number }) => {
     },
     get,
     size: (): number => held,
+    /** Ids of the orders that can be shown, from the newest to the oldest: by the instant of `createdAt`, then by id. */
+    newestFirst: shown.backwards,
+    /** How many orders can be shown, by status. */
+    counts: (): Readonly<Record<OrderStatus, number>> => counts,
+    onChange: (listener: OnChange): void => void listeners.push(listener),
   };
 };

@@ -5,8 +5,11 @@ import { Socket } from 'node:net';
 
 type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
 
-/** Sends a JSON answer with the headers that every answer carries. */
-export type Answer = (res: ServerResponse, status: number, body: object, headers?: OutgoingHttpHeaders) => void;
+/** Sends a JSON answer with the headers that every answer carries; a body that is text is JSON already. */
+export type Answer = (res: ServerResponse, status: number, body: object | string, headers?: OutgoingHttpHeaders) => void;
+
+/** Begins an answer that is a stream of server-sent events, with the headers that every answer carries. */
+export type BeginEvents = (res: ServerResponse) => void;
 
 /** The headers that middlewares set on a response of their own: flat name, value, name, value, … */
 const headersOf = (...middlewares: Middleware[]): string[] => {
@@ -21,18 +24,26 @@ const headersOf = (...middlewares: Middleware[]): string[] => {
  * setting a dozen headers anew costs as much as parsing and validating the order.
  * @param origins those that browsers may call from; `*` for all
  */
-export const createAnswer = (origins: readonly string[]): Answer => {
+export const createAnswers = (origins: readonly string[]): { answer: Answer; beginEvents: BeginEvents } => {
   const forOrigin = (origin: string | undefined): string[] =>
-    headersOf(helmet(), cors({ origin: origin ?? false, exposedHeaders: ['Location', 'Retry-After'] }));
+    headersOf(helmet(), cors({ origin: origin ?? false, exposedHeaders: ['Location', 'Retry-After', 'Preference-Applied'] }));
   const byOrigin = new Map(origins.map((origin) => [origin, forOrigin(origin)]));
   const otherwise = byOrigin.get('*') ?? [...forOrigin(undefined), 'Vary', 'Origin'];
+  const common = (res: ServerResponse): string[] => byOrigin.get(res.req.headers.origin ?? '') ?? otherwise;
 
-  return (res, status, body, headers = {}) => {
-    const text = JSON.stringify(body);
-    const all = [...byOrigin.get(res.req.headers.origin ?? '') ?? otherwise, 'Content-Length', String(Buffer.byteLength(text))];
-    for (const [name, value] of Object.entries(headers)) all.push(name, String(value));
-    if (headers['Content-Type'] === undefined) all.push('Content-Type', 'application/json; charset=utf-8');
-    res.writeHead(status, all);
-    res.end(text);
+  return {
+    answer: (res, status, body, headers = {}) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      const all = [...common(res), 'Content-Length', String(Buffer.byteLength(text))];
+      for (const [name, value] of Object.entries(headers)) all.push(name, String(value));
+      if (headers['Content-Type'] === undefined) all.push('Content-Type', 'application/json; charset=utf-8');
+      res.writeHead(status, all);
+      res.end(text);
+    },
+    beginEvents: (res) => {
+      // The last one keeps nginx and its like from collecting events before they pass them on.
+      const own = ['Content-Type', 'text/event-stream; charset=utf-8', 'Cache-Control', 'no-store', 'X-Accel-Buffering', 'no'];
+      res.writeHead(200, [...common(res), ...own]);
+    },
   };
 };

@@ -1,15 +1,23 @@
 import { Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { v4 as uuid } from 'uuid';
 import { orderRequestSchema, uuidSchema } from '../kafka/messages';
+import { listOrders } from '../processors/list-orders';
 import { BrokerUnavailableError, OrderConflictError, QueueFullError, type PlaceOrder } from '../processors/place-order';
-import { viewOf, type Projection } from '../processors/projection';
-import type { Answer } from './answer';
+import { statusOf, viewOf, type OrderEntry, type Projection } from '../processors/projection';
+import type { Streams } from '../processors/streams';
+import type { Waiters } from '../processors/waiters';
+import type { Answer, BeginEvents } from './answer';
+import { createOpenEvents } from './events';
 import { readJsonBody } from './json-body';
+import { cursorOf, readListQuery } from './list-query';
+import { preferredWait } from './prefer';
 import { invalid, methodNotAllowed, Problem, unavailable } from './problem';
 
 export type OrderRoutesDeps = {
   placeOrder: PlaceOrder;
-  projection: Pick<Projection, 'get'>;
+  projection: Pick<Projection, 'get' | 'newestFirst'>;
+  waiters: Pick<Waiters, 'wait'>;
+  streams: Pick<Streams, 'open'>;
   /** False while the state is being rebuilt from the log: until then no answer about an order would be true. */
   caughtUp: () => boolean;
   bodyLimitBytes: number;
@@ -28,17 +36,45 @@ const toProblem = (error: unknown, orderId: string): unknown => {
   return error;
 };
 
-export const orderRoutes = ({ placeOrder, projection, caughtUp, bodyLimitBytes, answer }: OrderRoutesDeps & { answer: Answer }): Router => {
+/** Orders: placing, reading, listing, waiting for one, and streams of what happens to them. */
+export const orderRoutes = ({ placeOrder, projection, waiters, streams, caughtUp, bodyLimitBytes, answer, beginEvents }: OrderRoutesDeps & {
+  answer: Answer;
+  beginEvents: BeginEvents;
+}): Router => {
   const requireState = (): void => {
     if (!caughtUp()) throw unavailable('The orders are being read from the log.');
   };
 
+  const find = (text: string | undefined): { orderId: string; entry: OrderEntry } => {
+    requireState();
+    const id = uuidSchema.safeParse(text);
+    const entry = id.success ? projection.get(id.data) : undefined;
+    // Of some orders no more is known than that they were paid.
+    if (!id.success || entry?.order === undefined) throw new Problem(404, 'There is no order with this id.');
+    return { orderId: id.data, entry };
+  };
+
+  /** Resolves when the order is finished, when the time is over, or when nobody waits any more. */
+  const untilFinished = async (text: string | undefined, seconds: number, res: Response): Promise<void> => {
+    const { orderId, entry } = find(text);
+    if (statusOf(entry) !== 'pending') return;
+    const { over, cancel } = waiters.wait(orderId, seconds * 1_000);
+    res.once('close', cancel);
+    await over;
+  };
+
+  const openEvents = createOpenEvents({ streams, beginEvents });
   const router = Router();
   router.route('/orders')
+    .get((req, res) => {
+      requireState();
+      const { orders, next } = listOrders(projection, readListQuery(req.url));
+      answer(res, 200, `{"orders":[${orders.join(',')}]${next === undefined ? '' : `,"next":"${cursorOf(next)}"`}}`);
+    })
     .post(handled(async (req, res) => {
       requireState();
       const parsed = orderRequestSchema.safeParse(await readJsonBody(req, bodyLimitBytes));
-      if (!parsed.success) throw invalid(parsed.error);
+      if (!parsed.success) throw invalid('The body is not a valid order.', parsed.error);
       const orderId = parsed.data.orderId ?? uuid();
       try {
         const status = await placeOrder({ ...parsed.data, orderId });
@@ -47,17 +83,26 @@ export const orderRoutes = ({ placeOrder, projection, caughtUp, bodyLimitBytes, 
         throw toProblem(error, orderId);
       }
     }))
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed('GET, HEAD, POST'));
 
-  router.route('/orders/:id')
+  router.route('/orders/events')
     .get((req, res) => {
       requireState();
-      const id = uuidSchema.safeParse(req.params['id']);
-      const entry = id.success ? projection.get(id.data) : undefined;
-      const view = entry && viewOf(entry);
-      if (view === undefined) throw new Problem(404, 'There is no order with this id.');
-      answer(res, 200, view);
+      openEvents(req, res);
     })
+    .all(methodNotAllowed('GET, HEAD'));
+
+  router.route('/orders/:id/events')
+    .get((req, res) => openEvents(req, res, find(req.params['id']).orderId))
+    .all(methodNotAllowed('GET, HEAD'));
+
+  router.route('/orders/:id')
+    .get(handled(async (req, res) => {
+      const seconds = preferredWait(req.get('Prefer'));
+      if (seconds !== undefined) await untilFinished(req.params['id'], seconds, res);
+      const { entry } = find(req.params['id']);
+      answer(res, 200, viewOf(entry)!, seconds === undefined ? {} : { 'Preference-Applied': `wait=${seconds}` });
+    }))
     .all(methodNotAllowed('GET, HEAD'));
   return router;
 };

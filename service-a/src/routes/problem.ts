@@ -27,7 +27,7 @@ export class Problem extends Error {
 export const unavailable = (detail: string, orderId?: string): Problem =>
   new Problem(503, detail, { headers: { 'Retry-After': 1 }, ...(orderId !== undefined && { orderId }) });
 
-export const invalid = (error: z.ZodError): Problem => new Problem(400, 'The body is not a valid order.', {
+export const invalid = (detail: string, error: z.ZodError): Problem => new Problem(400, detail, {
   errors: error.issues.map(({ path, message }) => ({ path: path.join('.'), message })),
 });
 

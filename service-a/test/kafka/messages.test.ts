@@ -13,7 +13,7 @@ const parsed = (name: string): Record<string, unknown> => JSON.parse(sample(name
 describe('a record of orders', () => {
   test('When it is the sample, then it says that the order was created at its timestamp', () => {
     expect(readOrderCreated(theKey, sample('order-created')))
-      .toEqual({ kind: 'created', orderId: orderIdOf(0), order: theOrder, createdAt: '2026-11-22T10:00:00.000Z' });
+      .toEqual({ kind: 'created', orderId: orderIdOf(0), order: theOrder, createdAt: '2026-11-22T10:00:00.000Z', attempts: 1 });
   });
 
   test('When it holds fields that are not known, then they are ignored', () => {
@@ -86,6 +86,25 @@ describe('a record of orders.DLT', () => {
 
   test.each(['failedAt', 'errorType', 'retryCount', 'originalValueEncoding'])('When it lacks %s, then it cannot be read', (field) => {
     expect(() => readDeadLetter(null, bytes({ ...parsed('dead-letter-declined'), [field]: undefined }))).toThrow(UnreadableRecordError);
+  });
+});
+
+describe('a record that was redriven', () => {
+  const declined = sample('dead-letter-declined');
+  const attempts = (headers: Record<string, Buffer | Buffer[]>): unknown[] =>
+    [readOrderCreated(theKey, sample('order-created'), headers), readDeadLetter(null, declined, headers)]
+      .map((fact) => fact !== undefined && 'attempts' in fact && fact.attempts);
+
+  test.each([['1', 2], ['3', 4], ['1000000', 1_000_001], ['0', 1]])('When redrive-count is %s, then there were %i attempts', (count, expected) => {
+    expect(attempts({ 'redrive-count': Buffer.from(count) })).toEqual([expected, expected]);
+  });
+
+  test.each<[string, Buffer | Buffer[]]>([
+    ['too high', Buffer.from('1000001')], ['negative', Buffer.from('-1')], ['no integer', Buffer.from('1.5')], ['no number', Buffer.from('one')],
+    ['empty', Buffer.alloc(0)], ['with a space', Buffer.from('1 ')], ['given twice', [Buffer.from('1'), Buffer.from('2')]],
+    ['long', Buffer.from('9'.repeat(10_000))],
+  ])('When redrive-count is %s, then it counts as 0', (_what, count) => {
+    expect(attempts({ 'redrive-count': count })).toEqual([1, 1]);
   });
 });
 

@@ -1,26 +1,28 @@
 import type { KafkaMessage } from 'kafkajs';
 import { createLogReader } from '../../src/processors/follow-log';
 import { canonicalText } from '../../src/kafka/messages';
-import { createProjection, viewOf } from '../../src/processors/projection';
+import { createProjection } from '../../src/processors/projection';
 import { createTrail } from '../../src/utils/trail';
-import { anOrder, anOrderCreated, created, failed, orderIdOf } from '../support/builders';
+import { anOrder, anOrderCreated, created, failed, orderIdOf, shown } from '../support/builders';
 import { recordingLogger, sample } from '../support/fakes';
 
 const topics = { orders: 'orders', payments: 'payments', deadLetters: 'orders.DLT' };
 
-const message = (key: string | null, value: Buffer | null, offset = '7'): KafkaMessage =>
-  ({ key: key === null ? null : Buffer.from(key), value, offset, timestamp: '0', attributes: 0, headers: {} });
+const message = (key: string | null, value: Buffer | null, offset = '7', headers: Record<string, Buffer> = {}): KafkaMessage =>
+  ({ key: key === null ? null : Buffer.from(key), value, offset, timestamp: '0', attributes: 0, headers });
 
 const aReader = () => {
   const { logger, lines } = recordingLogger();
   const projection = createProjection({ max: 100 });
   const trail = createTrail({ logger, perSecond: 100 });
   trail.close();
-  const reader = createLogReader({ topics, projection, trail, logger });
-  const read = (topic: string, key: string | null, value: Buffer | null, offset?: string): void =>
-    reader.handle({ topic, partition: 1, message: message(key, value, offset) });
-  const statusOf = (orderId: string) => viewOf(projection.get(orderId) ?? {})?.status;
-  return { read, statusOf, projection, lines, expectOwn: reader.expectOwn };
+  const noted: string[] = [];
+  const feed = { note: (...change: unknown[]): void => void noted.push(change.join(' ')) };
+  const reader = createLogReader({ topics, projection, feed, trail, logger });
+  const read = (topic: string, key: string | null, value: Buffer | null, offset?: string, headers?: Record<string, Buffer>): void =>
+    reader.handle({ topic, partition: 1, message: message(key, value, offset, headers) });
+  const statusOf = (orderId: string) => shown(projection.get(orderId))?.status;
+  return { ...reader, read, statusOf, projection, lines, noted };
 };
 
 describe('records are folded', () => {
@@ -39,6 +41,36 @@ describe('records are folded', () => {
     expect(lines).toMatchObject([
       { level: 'info', message: 'order updated', orderId: orderIdOf(2), status: 'failed', topic: 'orders.DLT', partition: 1, offset: '7' },
     ]);
+  });
+});
+
+describe('changes are noted', () => {
+  const id = orderIdOf(0);
+
+  test('When records change an order, then each is noted with its place, and one that repeats another is not', () => {
+    const { read, noted } = aReader();
+    read('orders', id, sample('order-created'), '7');
+    read('orders', id, sample('order-created'), '8');
+    read('payments', id, sample('payment-completed'), '3');
+    expect(noted).toEqual([`orders 1 7 ${id}`, `payments 1 3 ${id}`]);
+  });
+
+  test('When an order was shown at its acknowledgement, then it is unconfirmed until the log delivers it, which is noted', () => {
+    const { read, noted, projection, expectOwn, unconfirmed } = aReader();
+    projection.apply(created(), 'broker-ack');
+    expectOwn({ partition: 1, offset: '7', orderId: id });
+    expect(unconfirmed()).toEqual([id]);
+    read('orders', id, sample('order-created'), '7');
+    expect(unconfirmed()).toEqual([]);
+    expect(noted).toEqual([`orders 1 7 ${id}`]);
+  });
+
+  test('When a record says how often it was redriven, then the order shows its attempts', () => {
+    const { read, projection } = aReader();
+    read('orders.DLT', orderIdOf(2), sample('dead-letter-declined'));
+    read('orders', orderIdOf(2), Buffer.from(JSON.stringify(anOrderCreated({ data: anOrder({ orderId: orderIdOf(2) }) }))), '8',
+      { 'redrive-count': Buffer.from('1') });
+    expect(shown(projection.get(orderIdOf(2)))).toMatchObject({ status: 'failed', attempts: 2 });
   });
 });
 
@@ -65,7 +97,7 @@ describe('records are skipped', () => {
 describe('records that this process published', () => {
   const id = orderIdOf(0);
   const createdBytes = (amount: number): Buffer => Buffer.from(JSON.stringify(anOrderCreated({ data: anOrder({ amount }) })));
-  const amountOf = ({ projection }: ReturnType<typeof aReader>): number | undefined => viewOf(projection.get(id) ?? {})?.amount;
+  const amountOf = ({ projection }: ReturnType<typeof aReader>): number | undefined => shown(projection.get(id))?.amount;
 
   test('When the log delivers one, then it has the last word over what comes later under its id', () => {
     const it = aReader();

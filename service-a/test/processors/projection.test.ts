@@ -1,9 +1,9 @@
 import { canonicalText, type OrderFact } from '../../src/kafka/messages';
-import { applyFact, createProjection, viewOf, type OrderEntry, type OrderView } from '../../src/processors/projection';
-import { aFailure, anOrder, created, failed, orderIdOf, paid } from '../support/builders';
+import { applyFact, createProjection, type OrderEntry } from '../../src/processors/projection';
+import { aFailure, anOrder, created, failed, orderIdOf, paid, shown, type OrderView } from '../support/builders';
 
 const viewAfter = (facts: OrderFact[]): OrderView | undefined =>
-  viewOf(facts.reduce<OrderEntry>((entry, fact) => applyFact(entry, fact), {}));
+  shown(facts.reduce<OrderEntry>((entry, fact) => applyFact(entry, fact), {}));
 
 /** Every way to merge lists that keeps the order within each. */
 const interleavings = <T>(lists: T[][]): T[][] => {
@@ -20,18 +20,19 @@ describe('what is shown of an order', () => {
   const dates = { createdAt: '2026-11-22T10:00:00.000Z' };
 
   test('When only the order is known, then it is pending', () => {
-    expect(viewAfter([created()])).toEqual({ ...anOrder(), ...dates, status: 'pending', updatedAt: dates.createdAt });
+    expect(viewAfter([created()])).toEqual({ ...anOrder(), ...dates, status: 'pending', updatedAt: dates.createdAt, attempts: 1 });
   });
 
   test('When it was paid, then it is completed, and shows the payment and its time', () => {
     expect(viewAfter([created(), paid()])).toEqual({
-      ...anOrder(), ...dates, status: 'completed', updatedAt: '2026-11-22T10:00:02.000Z', paymentId: '11111111-1111-5111-8111-111111111111',
+      ...anOrder(), ...dates, status: 'completed', updatedAt: '2026-11-22T10:00:02.000Z', attempts: 1,
+      paymentId: '11111111-1111-5111-8111-111111111111',
     });
   });
 
   test('When it was dead-lettered, then it is failed, and shows why', () => {
     expect(viewAfter([created(), failed()])).toEqual({
-      ...anOrder(), ...dates, status: 'failed', updatedAt: '2026-11-22T10:00:01.000Z', failure: aFailure(),
+      ...anOrder(), ...dates, status: 'failed', updatedAt: '2026-11-22T10:00:01.000Z', attempts: 1, failure: aFailure(),
     });
   });
 
@@ -62,11 +63,30 @@ describe('status', () => {
   });
 });
 
+describe('attempts', () => {
+  test('When an order was redriven, then the highest count of its records is shown, whichever comes first', () => {
+    const redriven = [created(undefined, { attempts: 2 }), failed(undefined, {}, 2), created(undefined, { attempts: 3 }), paid()];
+    const facts = [created(), failed(), ...redriven];
+    expect(viewAfter(facts)).toMatchObject({ status: 'completed', attempts: 3 });
+    expect(viewAfter(facts.toReversed())).toMatchObject({ status: 'completed', attempts: 3 });
+  });
+
+  test('When a failed order is put up for payment again, then it stays failed and its attempts show it', () => {
+    expect(viewAfter([created(), failed(), created(undefined, { attempts: 2 })])).toMatchObject({ status: 'failed', attempts: 2 });
+  });
+
+  test('When they are not known to be more than one, then nothing is held for them', () => {
+    expect([created(), failed(), paid()].reduce<OrderEntry>((entry, fact) => applyFact(entry, fact), {})).not.toHaveProperty('attempts');
+  });
+});
+
 describe('fold', () => {
   const topics: [what: string, facts: OrderFact[][]][] = [
     ['an order that failed and was paid', [[created(), created()], [paid()], [failed()]]],
     ['two failures and two payments', [[created()], [paid(), paid(undefined, later)], [failed(), failed(undefined, { retryCount: 3 })]]],
     ['two failures', [[created(), created()], [], [failed(), failed(undefined, { retryCount: 3 })]]],
+    ['a redrive that failed again', [[created(), created(undefined, { attempts: 2 })], [], [failed(), failed(undefined, {}, 2)]]],
+    ['a redrive that was paid', [[created(), created(undefined, { attempts: 2 })], [paid()], [failed()]]],
     ['another order under the id', [
       [created(), created(undefined, { order: another, createdAt: later.at })],
       [paid()],
@@ -92,7 +112,7 @@ describe('fold', () => {
   test('When the order was shown at its acknowledgement, then the log has the last word', () => {
     const first = created(undefined, { order: another, createdAt: '2026-11-22T09:00:00.000Z' });
     const entry = applyFact(applyFact({}, created(), 'broker-ack'), first);
-    expect(viewOf(entry)).toEqual(viewAfter([first]));
+    expect(shown(entry)).toEqual(viewAfter([first]));
     expect(applyFact(entry, created(), 'broker-ack')).toBe(entry);
   });
 });
@@ -125,7 +145,7 @@ describe('memory', () => {
   test('When a log beyond the bound is read, orders first, then the newest orders are held, completed', () => {
     const all = Array.from({ length: 30 }, (_, number) => orderIdOf(number));
     const projection = projectionOf(10, [...all.map((id) => created(id)), ...all.map((id) => paid(id))]);
-    const statuses = all.slice(20).map((id) => viewOf(projection.get(id) ?? {})?.status);
+    const statuses = all.slice(20).map((id) => shown(projection.get(id))?.status);
     expect(statuses).toEqual(Array(10).fill('completed'));
   });
 
@@ -142,5 +162,66 @@ describe('memory', () => {
   test('When a fact changes nothing, then apply says so', () => {
     const projection = projectionOf(3, [created(), paid()]);
     expect([projection.apply(created()), projection.apply(paid())]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('the list', () => {
+  const at = (second: number, differences = {}): ReturnType<typeof created> =>
+    created(orderIdOf(second), { createdAt: `2026-11-22T10:00:0${second}.000Z`, ...differences });
+  const listed = (projection: ReturnType<typeof createProjection>): string[] => [...projection.newestFirst()];
+  const projectionOf = (facts: OrderFact[], max = 100) => {
+    const projection = createProjection({ max });
+    for (const fact of facts) projection.apply(fact);
+    return projection;
+  };
+
+  test('When orders come in any order, then the newest instant is first, whatever its offset', () => {
+    const earlier = at(5, { createdAt: '2026-11-22T12:30:00.500+02:30' });
+    expect(listed(projectionOf([at(2), at(1), earlier, at(3)]))).toEqual([3, 2, 1, 5].map(orderIdOf));
+  });
+
+  test('When two have the same instant, then the higher id is first', () => {
+    expect(listed(projectionOf([1, 3, 2].map((number) => created(orderIdOf(number)))))).toEqual([3, 2, 1].map(orderIdOf));
+  });
+
+  test('When the log says that an order is of another time than its dead letter did, then it is listed there, once', () => {
+    const projection = projectionOf([at(1), failed(orderIdOf(2)), at(2)]);
+    expect(listed(projection)).toEqual([2, 1].map(orderIdOf));
+  });
+
+  test('When orders are evicted, then they are not listed', () => {
+    const projection = projectionOf([at(1), at(2), paid(orderIdOf(1)), at(3)], 2);
+    expect(listed(projection)).toEqual([3, 2].map(orderIdOf));
+  });
+
+  test('When only a payment of an order is known, then it is not listed', () => {
+    expect(listed(projectionOf([paid()]))).toEqual([]);
+  });
+});
+
+describe('counts', () => {
+  test('When orders change and are evicted, then those that are shown are counted by status', () => {
+    const projection = createProjection({ max: 3 });
+    const [a, b, c, d] = [1, 2, 3, 4].map(orderIdOf) as [string, string, string, string];
+    const after = (...facts: OrderFact[]): unknown => {
+      facts.forEach((fact) => projection.apply(fact));
+      return { ...projection.counts() };
+    };
+    expect(after(paid(a))).toEqual({ pending: 0, completed: 0, failed: 0 });
+    expect(after(created(a), created(b), failed(c))).toEqual({ pending: 1, completed: 1, failed: 1 });
+    expect(after(failed(b))).toEqual({ pending: 0, completed: 1, failed: 2 });
+    expect(after(paid(b), paid(b))).toEqual({ pending: 0, completed: 2, failed: 1 });
+    expect(after(created(d))).toEqual({ pending: 1, completed: 1, failed: 1 });
+  });
+});
+
+describe('changes', () => {
+  test('When a fact changes an order, then it is told with its status, and a fact that changes nothing is not', () => {
+    const projection = createProjection({ max: 10 });
+    const heard: string[] = [];
+    projection.onChange((orderId, status) => heard.push(`${orderId.slice(-1)} ${status}`));
+    for (const fact of [created(), created(), paid(), paid()]) projection.apply(fact);
+    projection.confirm(orderIdOf(0));
+    expect(heard).toEqual(['0 pending', '0 completed']);
   });
 });

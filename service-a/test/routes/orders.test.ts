@@ -1,5 +1,5 @@
 import request, { type Response, type Test } from 'supertest';
-import type { Projection } from '../../src/processors/projection';
+import { createProjection, type Projection } from '../../src/processors/projection';
 import { BrokerUnavailableError, QueueFullError } from '../../src/processors/place-order';
 import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
 import { anApp } from '../support/http';
@@ -153,7 +153,7 @@ describe('POST /orders is refused', () => {
 });
 
 describe('GET /orders/:id', () => {
-  const order = { ...anOrder(), createdAt: '2026-11-22T10:00:00.000Z' };
+  const order = { ...anOrder(), createdAt: '2026-11-22T10:00:00.000Z', attempts: 1 };
 
   test.each([
     ['pending', [created()], { ...order, status: 'pending', updatedAt: order.createdAt }],
@@ -198,9 +198,7 @@ describe('GET /orders/:id', () => {
 
   test('When something unforeseen happens, then it is a bare 500', async () => {
     const projection: Projection = {
-      apply: () => undefined,
-      confirm: () => false,
-      size: () => 0,
+      ...createProjection({ max: 1 }),
       get: () => {
         throw new Error('secret of the map');
       },
@@ -211,11 +209,117 @@ describe('GET /orders/:id', () => {
   });
 });
 
+describe('GET /orders/:id with Prefer: wait', () => {
+  const waiting = (it: ReturnType<typeof anApp>, seconds: number | string): Test => request(it.app).get(theOrder).set('Prefer', `wait=${seconds}`);
+
+  test.each([['paid', paid(), 'completed'], ['dead-lettered', failed(), 'failed']])(
+    'When the order is %s meanwhile, then that is answered at once, and the preference as applied', async (_what, fact, status) => {
+      const it = anApp();
+      it.projection.apply(created());
+      setTimeout(() => it.projection.apply(fact), 50);
+      const response = await waiting(it, 10);
+      expect(response.body).toMatchObject({ status });
+      expect(response.headers['preference-applied']).toBe('wait=10');
+    });
+
+  test('When the order is finished already, then there is no waiting', async () => {
+    const it = anApp();
+    [created(), paid()].forEach((fact) => it.projection.apply(fact));
+    const response = await waiting(it, 99);
+    expect(response.body).toMatchObject({ status: 'completed' });
+    expect(response.headers['preference-applied']).toBe('wait=30');
+  });
+
+  test('When the time is over, then the order is answered as it is', async () => {
+    const it = anApp();
+    it.projection.apply(created());
+    const startedAt = Date.now();
+    const response = await waiting(it, 1);
+    expect(Date.now() - startedAt).toBeGreaterThan(900);
+    expect(response.status).toBe(200);
+    expect(response.body).toMatchObject({ status: 'pending' });
+  });
+
+  test.each(['wait=x', 'respond-async'])('When the preference is %s, then it is ignored', async (prefer) => {
+    const it = anApp();
+    it.projection.apply(created());
+    const response = await request(it.app).get(theOrder).set('Prefer', prefer);
+    expect(response.body).toMatchObject({ status: 'pending' });
+    expect(response.headers['preference-applied']).toBeUndefined();
+  });
+
+  test('When the order is not known, then it is 404 at once', async () => {
+    expectProblem(await waiting(anApp(), 10), 404, 'Not Found');
+  });
+
+  test('When the service closes, then the order is answered at once as it is', async () => {
+    const it = anApp();
+    it.projection.apply(created());
+    setTimeout(() => it.waiters.close(), 50);
+    expect((await waiting(it, 10)).body).toMatchObject({ status: 'pending' });
+  });
+});
+
+describe('GET /orders', () => {
+  type List = { orders: { orderId: string; status: string }[]; next?: string };
+  const listed = async (it: ReturnType<typeof anApp>, query = ''): Promise<List> => {
+    const response = await request(it.app).get(`/orders${query}`);
+    expect(response.status).toBe(200);
+    return response.body as List;
+  };
+  const withOrders = (count: number): ReturnType<typeof anApp> => {
+    const it = anApp();
+    for (let number = 0; number < count; number += 1) it.projection.apply(created(orderIdOf(number)));
+    return it;
+  };
+
+  test('When there are no orders, then the list is empty and at its end', async () => {
+    expect(await listed(anApp())).toEqual({ orders: [] });
+  });
+
+  test('When there are more than a page, then next leads to the others', async () => {
+    const it = withOrders(60);
+    const [first, { orders, next }] = [await listed(it), await listed(it, '?limit=59')];
+    expect(first.orders).toHaveLength(50);
+    expect(orders[0]).toEqual((await request(it.app).get(`/orders/${orderIdOf(59)}`)).body);
+    expect(await listed(it, `?limit=59&cursor=${next}`)).toEqual({ orders: [expect.objectContaining({ orderId: orderIdOf(0) })] });
+  });
+
+  test('When a status and a user are given, then only what has both is listed', async () => {
+    const it = withOrders(3);
+    it.projection.apply(failed(orderIdOf(1)));
+    expect((await listed(it, '?status=failed&userId=user%2D123')).orders).toMatchObject([{ orderId: orderIdOf(1), status: 'failed' }]);
+    expect(await listed(it, '?status=failed&userId=user-1234')).toEqual({ orders: [] });
+  });
+
+  test('When a parameter is not known, then it is ignored', async () => {
+    expect((await listed(withOrders(1), '?colour=red&limit=1')).orders).toHaveLength(1);
+  });
+
+  test.each([
+    ['limit=0', ['limit']], ['limit=501', ['limit']], ['limit=1.5', ['limit']], ['limit=', ['limit']], ['limit=x', ['limit']],
+    ['limit=1&limit=1', ['limit']], ['status=done', ['status']], ['status=', ['status']], ['userId=', ['userId']],
+    [`userId=${'u'.repeat(129)}`, ['userId']], ['cursor=x', ['cursor']], ['cursor=', ['cursor']], ['cursor=1.2', ['cursor']],
+    ['status=x&limit=-1&cursor=%00', ['cursor', 'limit', 'status']],
+  ])('When the query is %s, then it is 400 and names what is wrong', async (query, paths) => {
+    const response = await request(anApp().app).get(`/orders?${query}`);
+    expectProblem(response, 400, 'Bad Request');
+    expect(faultsOf(response).sort()).toEqual(paths);
+  });
+
+  test('When the state is being rebuilt, then it is 503 with Retry-After', async () => {
+    const response = await request(anApp({ caughtUp: false }).app).get('/orders');
+    expectProblem(response, 503, 'Service Unavailable');
+    expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+  });
+});
+
 describe('another method', () => {
   test.each([
-    ['PUT', '/orders', 'POST'], ['GET', '/orders', 'POST'], ['DELETE', theOrder, 'GET, HEAD'], ['PATCH', theOrder, 'GET, HEAD'],
+    ['PUT', '/orders', 'GET, HEAD, POST'], ['DELETE', theOrder, 'GET, HEAD'], ['PATCH', theOrder, 'GET, HEAD'],
+    ['POST', '/orders/events', 'GET, HEAD'], ['POST', `${theOrder}/events`, 'GET, HEAD'],
   ] as const)('When %s %s is asked for, then it is 405 with Allow', async (method, path, allow) => {
-    const response = await request(anApp().app)[method.toLowerCase() as 'put' | 'get' | 'delete' | 'patch'](path);
+    const response = await request(anApp().app)[method.toLowerCase() as 'put' | 'post' | 'delete' | 'patch'](path);
     expectProblem(response, 405, 'Method Not Allowed');
     expect(response.headers['allow']).toBe(allow);
   });

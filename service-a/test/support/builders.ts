@@ -1,4 +1,5 @@
 import { canonicalText, type Failure, type Order, type OrderFact } from '../../src/kafka/messages';
+import { viewOf, type OrderEntry, type OrderStatus } from '../../src/processors/projection';
 
 /** An id like that of the example order, with another last digit or digits. */
 export const orderIdOf = (number: number): string => `550e8400-e29b-41d4-a716-44665544${String(number).padStart(4, '0')}`;
@@ -37,10 +38,21 @@ type Paid = Extract<OrderFact, { kind: 'paid' }>;
 type Failed = Extract<OrderFact, { kind: 'failed' }>;
 
 export const created = (orderId = orderIdOf(0), differences: Partial<Created> = {}): Created =>
-  ({ kind: 'created', orderId, order: canonicalText(anOrder({ orderId })), createdAt: '2026-11-22T10:00:00.000Z', ...differences });
+  ({ kind: 'created', orderId, order: canonicalText(anOrder({ orderId })), createdAt: '2026-11-22T10:00:00.000Z', attempts: 1, ...differences });
 
 export const paid = (orderId = orderIdOf(0), differences: Partial<Paid> = {}): Paid =>
   ({ kind: 'paid', orderId, paymentId: '11111111-1111-5111-8111-111111111111', at: '2026-11-22T10:00:02.000Z', ...differences });
 
-export const failed = (orderId = orderIdOf(0), failure: Partial<Failure> = {}): Failed =>
-  ({ kind: 'failed', orderId, order: canonicalText(anOrder({ orderId })), createdAt: '2026-11-22T10:00:00.000Z', failure: aFailure(failure) });
+export const failed = (orderId = orderIdOf(0), failure: Partial<Failure> = {}, attempts = 1): Failed => ({
+  kind: 'failed', orderId, order: canonicalText(anOrder({ orderId })), createdAt: '2026-11-22T10:00:00.000Z', attempts, failure: aFailure(failure),
+});
+
+export type OrderView = Order & {
+  status: OrderStatus; createdAt: string; updatedAt: string; attempts: number; paymentId?: string; failure?: Failure;
+};
+
+/** An order as clients see it. */
+export const shown = (entry: OrderEntry | undefined): OrderView | undefined => {
+  const text = viewOf(entry ?? {});
+  return text === undefined ? undefined : JSON.parse(text) as OrderView;
+};

@@ -1,6 +1,8 @@
 import { createApp } from '../../src/app';
 import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-order';
 import { createProjection, type Projection } from '../../src/processors/projection';
+import { createStreams } from '../../src/processors/streams';
+import { createWaiters } from '../../src/processors/waiters';
 import type { OrderCreated } from './builders';
 import { recordingLogger } from './fakes';
 
@@ -17,8 +19,12 @@ export const anApp = (differences: {
   const publish = async (_orderId: string, event: string): Promise<void> => void published.push(JSON.parse(event) as OrderCreated);
   const placeOrder = differences.placeOrder ?? createPlaceOrder({ projection, publish, timeoutMs: 1_000 });
   const { logger, lines } = recordingLogger();
+  const waiters = createWaiters(projection);
+  const feed = { position: () => '0', since: (id: string) => (id === '0' ? new Set<string>() : undefined) };
+  const streams = createStreams({ projection, feed, logger });
   const app = createApp({
-    placeOrder, projection, corsOrigins, logger, caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
+    placeOrder, projection, waiters, streams, corsOrigins, logger,
+    caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
   });
-  return { app, projection, published, lines };
+  return { app, projection, published, lines, waiters, streams };
 };

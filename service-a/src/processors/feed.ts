@@ -1,0 +1,80 @@
+/** How far a partition was read: the offset at which reading began, and the next one. */
+export type ReadPosition = { start: bigint; next: bigint; topic: string; partition: number };
+
+/** The last changes of a partition: the change number `n` is at place `n % WINDOW` of both lists. */
+type Window = { offsets: string[]; orderIds: string[]; noted: number };
+
+const WINDOW = 2_000;
+
+/** @returns false when it cannot be known any more what changed from this offset on */
+const collect = ({ offsets, orderIds, noted }: Window, { start, next }: ReadPosition, from: bigint, changed: Set<string>): boolean => {
+  if (from < start || from > next) return false;
+  let above = next;
+  for (let change = noted - 1; change >= 0 && change >= noted - WINDOW; change -= 1) {
+    const offset = BigInt(offsets[change % WINDOW]!);
+    if (offset < from) return true;
+    // Offsets that do not descend are those of a topic that was deleted and made anew.
+    if (offset >= above) return false;
+    changed.add(orderIds[change % WINDOW]!);
+    above = offset;
+  }
+  return noted <= WINDOW || above === from;
+};
+
+const skeleton = (position: string): string => position.replace(/\d+/g, '');
+
+export type Feed = ReturnType<typeof createFeed>;
+
+/**
+ * Which orders changed since a position in the log. A position is the next offset of every partition of the topics, as text: it means the
+ * same to every instance and after a restart, since they all read the same log.
+ */
+export const createFeed = ({ positions, unconfirmed }: {
+  /** Every partition that is read, topic by topic. */
+  positions: () => ReadPosition[];
+  /** Orders that are shown already though the log has not delivered them yet. */
+  unconfirmed: () => Iterable<string>;
+}) => {
+  const windows = new Map<string, Window[]>();
+
+  const windowOf = (topic: string, partition: number): Window => {
+    let ofTopic = windows.get(topic);
+    if (ofTopic === undefined) windows.set(topic, ofTopic = []);
+    return ofTopic[partition] ??= { offsets: [], orderIds: [], noted: 0 };
+  };
+
+  /** Offsets of a topic are joined by dots, topics by dashes: `12.5.7-11.5.6-1.0.1`. */
+  const position = (): string => {
+    let text = '';
+    let topic: string | undefined;
+    for (const read of positions()) {
+      if (topic !== undefined) text += read.topic === topic ? '.' : '-';
+      text += read.next.toString();
+      topic = read.topic;
+    }
+    return text;
+  };
+
+  return {
+    position,
+    /** Notes that the record at this offset changed what is known of an order. */
+    note: (topic: string, partition: number, offset: string, orderId: string): void => {
+      const window = windowOf(topic, partition);
+      const place = window.noted % WINDOW;
+      window.offsets[place] = offset;
+      window.orderIds[place] = orderId;
+      window.noted += 1;
+    },
+    /**
+     * The orders that changed since a position, perhaps with others that did not.
+     * @returns undefined when that cannot be told: too long ago, of another log, or no position at all
+     */
+    since: (text: string): Set<string> | undefined => {
+      if (skeleton(text) !== skeleton(position())) return undefined;
+      const from = text.match(/\d+/g) ?? [];
+      const changed = new Set(unconfirmed());
+      const known = positions().every((read, i) => collect(windowOf(read.topic, read.partition), read, BigInt(from[i] ?? -1), changed));
+      return known ? changed : undefined;
+    },
+  };
+};

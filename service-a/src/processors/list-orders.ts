@@ -1,0 +1,48 @@
+import type { Place } from '../utils/sorted-ids';
+import { statusOf, viewOf, type OrderStatus, type Projection } from './projection';
+
+/** What a request for a page may cost: orders looked at, and characters of the orders on it, give or take one order. */
+const LOOKED_AT_MAX = 20_000;
+const CHARACTERS_MAX = 1_000_000;
+
+export type Query = {
+  status?: OrderStatus | undefined;
+  userId?: string | undefined;
+  limit: number;
+  /** Where the page before this one ended. */
+  after?: Place | undefined;
+};
+
+/** Views of orders, as JSON texts; `next` is where the next page begins, absent at the end. */
+export type Page = { orders: string[]; next?: Place };
+
+/** Where `userId` begins in every canonical text: behind `{"orderId":"…",`. */
+const USER_ID_AT = '{"orderId":"",'.length + 36;
+
+/**
+ * A page of the orders, newest first. It ends at `limit` orders or when it has cost enough, so it may be short, even empty, before the end.
+ * Orders placed meanwhile come before the first page and shift none.
+ */
+export const listOrders = (
+  projection: Pick<Projection, 'get' | 'newestFirst'>, { status, userId, limit, after }: Query,
+): Page => {
+  // Canonical texts are written by JSON.stringify, so equal names have equal texts.
+  const user = userId === undefined ? '' : `"userId":${JSON.stringify(userId)},`;
+  const orders: string[] = [];
+  let last = '';
+  let lookedAt = 0;
+  let characters = 0;
+  for (const orderId of projection.newestFirst(after)) {
+    if (orders.length === limit || lookedAt === LOOKED_AT_MAX || characters > CHARACTERS_MAX) {
+      return { orders, next: { time: Date.parse(projection.get(last)!.order!.createdAt), id: last } };
+    }
+    const entry = projection.get(orderId)!;
+    last = orderId;
+    lookedAt += 1;
+    if ((status !== undefined && statusOf(entry) !== status) || !entry.order!.text.startsWith(user, USER_ID_AT)) continue;
+    const view = viewOf(entry)!;
+    characters += view.length;
+    orders.push(view);
+  }
+  return { orders };
+};

@@ -1,0 +1,245 @@
+import { canonicalText, type OrderFact } from '../../src/kafka/messages';
+import { createFeed, type ReadPosition } from '../../src/processors/feed';
+import { createProjection } from '../../src/processors/projection';
+import { createStreams } from '../../src/processors/streams';
+import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
+import { recordingLogger } from '../support/fakes';
+
+type Seen = { event: string; id: string; data: Record<string, unknown> };
+
+const parse = (text: string): Seen[] => text.split('\n\n').filter((block) => block.includes('data: ')).map((block) => {
+  const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+  return { event: field('event'), id: field('id'), data: JSON.parse(field('data')) as Record<string, unknown> };
+});
+
+/** Streams over a log of one partition, and readers that keep what is written to them. */
+const aStation = () => {
+  const { logger, lines } = recordingLogger();
+  const projection = createProjection({ max: 10_000 });
+  const log: ReadPosition = { topic: 'orders', partition: 0, start: 0n, next: 0n };
+  const feed = createFeed({ positions: () => [log], unconfirmed: () => [] });
+  const streams = createStreams({ projection, feed, logger });
+
+  const read = (...facts: OrderFact[]): void => {
+    for (const fact of facts) {
+      if (projection.apply(fact) !== undefined) feed.note('orders', 0, log.next.toString(), fact.orderId);
+      log.next += 1n;
+    }
+  };
+  const listen = (options: Parameters<typeof streams.open>[1] = {}) => {
+    const reader = { text: '', waiting: 0, ended: '' };
+    const close = streams.open({
+      write: (chunk) => void (reader.text += chunk.toString()),
+      waiting: () => reader.waiting,
+      end: () => void (reader.ended = 'ended'),
+      cut: () => void (reader.ended = 'cut'),
+    }, options);
+    return {
+      reader,
+      close,
+      /** What came since it was last asked: `<event> <what> @<id>`. */
+      heard: (): string[] => {
+        const { text } = reader;
+        reader.text = '';
+        return parse(text).map(({ event, id, data }) => {
+          const what = event === 'order' ? `${String(data['orderId']).slice(-1)} ${String(data['status'])}` : Object.values(data).join('/');
+          return `${event} ${what} @${id}`;
+        });
+      },
+    };
+  };
+  return { read, listen, projection, streams, lines };
+};
+
+const [a, b, c] = [1, 2, 3].map(orderIdOf) as [string, string, string];
+
+beforeEach(() => {
+  jest.useFakeTimers({ doNotFake: ['nextTick'] });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe('a stream of all orders', () => {
+  test('When it begins, then it says how long to wait before coming back, that nothing is replayed, and the counts', () => {
+    const { read, listen } = aStation();
+    read(created(a), paid(a));
+    const { reader, heard } = listen();
+    expect(reader.text.startsWith('retry: 1000\n\n')).toBe(true);
+    expect(heard()).toEqual(['sync false @2', 'counts 0/1/0 @2']);
+  });
+
+  test('When an order changes after a rest, then it is told at once, with the counts and the position behind it', () => {
+    const { read, listen } = aStation();
+    const { heard } = listen();
+    heard();
+    jest.advanceTimersByTime(1_000);
+    read(created(a));
+    jest.advanceTimersByTime(1);
+    expect(heard()).toEqual(['order 1 pending @0', 'counts 1/0/0 @1']);
+  });
+
+  test('When orders change quickly, then each is told once in 50 ms, as it is by then, and only the last one carries the new position', () => {
+    const { read, listen } = aStation();
+    const { heard } = listen();
+    jest.advanceTimersByTime(1_000);
+    read(created(a));
+    jest.advanceTimersByTime(1);
+    heard();
+    read(created(b), paid(a));
+    jest.advanceTimersByTime(10);
+    read(created(c), failed(b));
+    jest.advanceTimersByTime(30);
+    expect(heard()).toEqual([]);
+    jest.advanceTimersByTime(10);
+    expect(heard()).toEqual(['order 2 failed @1', 'order 1 completed @1', 'order 3 pending @5']);
+  });
+
+  test('When the counts change all the time, then they are told once a second, and in the end', () => {
+    const { read, listen } = aStation();
+    const { heard } = listen();
+    const counts: string[] = [];
+    for (let number = 0; number < 25; number += 1) {
+      read(created(orderIdOf(number)));
+      jest.advanceTimersByTime(100);
+      counts.push(...heard().filter((what) => what.startsWith('counts')));
+    }
+    jest.advanceTimersByTime(2_000);
+    counts.push(...heard());
+    expect(counts.map((what) => what.split(' ')[1])).toEqual(['0/0/0', '1/0/0', '11/0/0', '21/0/0', '25/0/0']);
+  });
+
+  test('When several listen, then all hear the same, and one that left hears nothing', () => {
+    const { read, listen } = aStation();
+    const [one, other, gone] = [listen(), listen(), listen()];
+    for (const { heard } of [one, other, gone]) heard();
+    gone.close?.();
+    read(created(a));
+    jest.advanceTimersByTime(100);
+    expect(one.heard()).toEqual(['order 1 pending @0', 'counts 1/0/0 @1']);
+    expect(other.heard()).toEqual(['order 1 pending @0', 'counts 1/0/0 @1']);
+    expect(gone.heard()).toEqual([]);
+  });
+});
+
+describe('a stream of one order', () => {
+  test('When it begins, then the order follows as it is; then only its changes', () => {
+    const { read, listen } = aStation();
+    read(created(a), created(b));
+    const { heard } = listen({ orderId: a });
+    expect(heard()).toEqual(['sync false @2', 'order 1 pending @2']);
+    jest.advanceTimersByTime(1_000);
+    read(paid(b), paid(a), created(c));
+    jest.advanceTimersByTime(1_000);
+    expect(heard()).toEqual(['order 1 completed @5']);
+  });
+});
+
+describe('a stream that is resumed', () => {
+  test('When nothing is missing in between, then what changed follows, up to now', () => {
+    const { read, listen } = aStation();
+    read(created(a), created(b));
+    read(paid(b), created(c), paid(c));
+    expect(listen({ lastEventId: '2' }).heard()).toEqual(['sync true @2', 'order 3 completed @2', 'order 2 completed @2', 'counts 1/2/0 @5']);
+    expect(listen({ lastEventId: '5' }).heard()).toEqual(['sync true @5', 'counts 1/2/0 @5']);
+    expect(listen({ lastEventId: '2', orderId: b }).heard()).toEqual(['sync true @2', 'order 2 completed @5']);
+  });
+
+  test.each(['6', 'x', ''])('When the id %j means nothing here, then it begins anew', (lastEventId) => {
+    const { read, listen } = aStation();
+    read(created(a));
+    expect(listen({ lastEventId }).heard()).toEqual(['sync false @1', 'counts 1/0/0 @1']);
+  });
+
+  test('When more changed than a stream may begin with, then it begins anew', () => {
+    const { read, listen } = aStation();
+    const items = Array.from({ length: 500 }, () => ({ productId: 'p'.repeat(128), quantity: 1, price: 1 }));
+    for (const orderId of [a, b, c, orderIdOf(4)]) read(created(orderId, { order: canonicalText(anOrder({ orderId, items })) }));
+    expect(listen({ lastEventId: '2' }).heard()[0]).toBe('sync true @2');
+    expect(listen({ lastEventId: '0' }).heard()[0]).toBe('sync false @4');
+  });
+
+  test('When a stream is cut anywhere and resumed at its last id, then in the end every order was told as it is', () => {
+    const { read, listen } = aStation();
+    const facts = [created(a), created(b), paid(a), created(c), failed(b), paid(c), paid(b)];
+    const { reader } = listen();
+    for (const fact of facts) {
+      read(fact);
+      jest.advanceTimersByTime(20);
+    }
+    jest.advanceTimersByTime(2_000);
+    const all = parse(reader.text);
+    for (let cut = 1; cut <= all.length; cut += 1) {
+      const again = listen({ lastEventId: all[cut - 1]!.id });
+      const told = new Map([...all.slice(0, cut), ...parse(again.reader.text)]
+        .filter(({ event }) => event === 'order').map(({ data }) => [data['orderId'], data['status']]));
+      expect([...told.entries()].sort()).toEqual([a, b, c].map((orderId) => [orderId, 'completed']));
+      again.close?.();
+    }
+  });
+
+  test('When it comes while changes wait to be told, then it hears of them, and the others do not miss them', () => {
+    const { read, listen } = aStation();
+    const first = listen();
+    jest.advanceTimersByTime(1_000);
+    first.heard();
+    read(created(a));
+    const second = listen({ lastEventId: '0' });
+    expect(second.heard()).toEqual(['sync true @0', 'order 1 pending @0', 'counts 1/0/0 @1']);
+    expect(first.heard()).toEqual(['order 1 pending @0', 'counts 1/0/0 @1']);
+  });
+});
+
+describe('readers', () => {
+  test('When nothing happens, then all hear a heartbeat every 15 s', () => {
+    const { read, listen } = aStation();
+    read(created(a));
+    const readers = [listen().reader, listen({ orderId: a }).reader];
+    readers.forEach((reader) => reader.text = '');
+    jest.advanceTimersByTime(30_000);
+    expect(readers.map(({ text }) => text)).toEqual(Array(2).fill(': heartbeat\n\n: heartbeat\n\n'));
+  });
+
+  test('When one has more than 1 MiB waiting, then it is cut off, and the others hear on', () => {
+    const { read, listen, lines } = aStation();
+    const [slow, other] = [listen(), listen()];
+    [slow, other].forEach(({ heard }) => heard());
+    slow.reader.waiting = 1_048_577;
+    other.reader.waiting = 1_048_576;
+    read(created(a));
+    jest.advanceTimersByTime(100);
+    expect([slow.reader.ended, slow.heard()]).toEqual(['cut', []]);
+    expect([other.reader.ended, other.heard()[0]]).toEqual(['', 'order 1 pending @0']);
+    expect(lines).toMatchObject([{ level: 'info', message: 'event stream cut off: its reader is too slow' }]);
+  });
+
+  test('When there are a thousand, then there is room for one more only after one has left', () => {
+    const { listen } = aStation();
+    const closes = Array.from({ length: 1_000 }, () => listen().close);
+    expect(listen().close).toBeUndefined();
+    closes[0]?.();
+    closes[0]?.();
+    expect(listen().close).toBeDefined();
+    expect(listen().close).toBeUndefined();
+  });
+
+  test('When streams are closed, then all end, one that does not take what it got is cut, and there are no new ones', () => {
+    const { read, listen, streams } = aStation();
+    read(created(a));
+    const [one, stuck, ofOne] = [listen(), listen(), listen({ orderId: a })];
+    stuck.reader.waiting = 1;
+    streams.close();
+    expect([one, stuck, ofOne].map(({ reader }) => reader.ended)).toEqual(['ended', 'cut', 'ended']);
+    expect(listen().close).toBeUndefined();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('When nobody listens, then a change leaves nothing to do', () => {
+    const { read, listen } = aStation();
+    listen().close?.();
+    jest.advanceTimersByTime(1_000);
+    const before = jest.getTimerCount();
+    read(created(a), created(b));
+    expect(jest.getTimerCount()).toBe(before);
+  });
+});

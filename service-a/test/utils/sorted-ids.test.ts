@@ -1,0 +1,61 @@
+import { createSortedIds, type Place } from '../../src/utils/sorted-ids';
+
+/** Numbers that look random and are the same in every run. */
+const createRandom = (seed = 1) => (below: number): number => {
+  seed = (seed * 48_271) % 2_147_483_647;
+  return seed % below;
+};
+
+const newestFirst = (places: Place[]): string[] => places
+  .toSorted((one, other) => other.time - one.time || (one.id < other.id ? 1 : -1))
+  .map(({ id }) => id);
+
+describe('sorted ids', () => {
+  test.each([
+    ['in order', (i: number) => i],
+    ['backwards', (i: number) => -i],
+    ['at random', (_i: number, random: (below: number) => number) => random(1_000_000)],
+    ['nearly in order', (i: number, random: (below: number) => number) => i + random(50)],
+    ['all at one time', () => 7],
+  ])('When many come %s and many go again, then they are always found in order', (_how, timeOf) => {
+    const random = createRandom();
+    const sorted = createSortedIds();
+    const all: Place[] = Array.from({ length: 5_000 }, (_, i) => ({ time: timeOf(i, random), id: `id-${random(1_000_000_000)}-${i}` }));
+    for (const { time, id } of all) sorted.add(time, id);
+    expect([...sorted.backwards()]).toEqual(newestFirst(all));
+
+    const kept: Place[] = [];
+    all.forEach((place, i) => {
+      if (i % 500 === 0 || (i > 3_000 && random(3) === 0)) kept.push(place);
+      else sorted.delete(place.time, place.id);
+    });
+    expect([...sorted.backwards()]).toEqual(newestFirst(kept));
+    for (const { time, id } of kept) sorted.delete(time, id);
+    expect([...sorted.backwards()]).toEqual([]);
+    sorted.add(1, 'again');
+    expect([...sorted.backwards()]).toEqual(['again']);
+  });
+
+  test('When a place is given, then what is before it follows, whether it is among them or not', () => {
+    const sorted = createSortedIds();
+    const all = Array.from({ length: 2_000 }, (_, i) => ({ time: Math.floor(i / 10), id: String(i).padStart(4, '0') }));
+    for (const { time, id } of all) sorted.add(time, id);
+    for (const i of [0, 1, 9, 10, 511, 512, 513, 1_024, 1_999]) {
+      expect([...sorted.backwards(all[i])]).toEqual(newestFirst(all.slice(0, i)));
+      expect([...sorted.backwards({ ...all[i]!, id: `${all[i]!.id}-` })]).toEqual(newestFirst(all.slice(0, i + 1)));
+    }
+    expect([...sorted.backwards({ time: -1, id: '' })]).toEqual([]);
+    expect([...sorted.backwards({ time: 10_000, id: '' })]).toHaveLength(2_000);
+  });
+
+  test('When an id is deleted with another time, or a second time, then nothing is', () => {
+    const sorted = createSortedIds();
+    sorted.add(1, 'a');
+    sorted.add(2, 'b');
+    sorted.delete(2, 'a');
+    sorted.delete(3, 'c');
+    sorted.delete(1, 'a');
+    sorted.delete(1, 'a');
+    expect([...sorted.backwards()]).toEqual(['b']);
+  });
+});
