@@ -253,6 +253,23 @@ export const drills: Drill[] = [
     faults: async () => 1,
   },
   {
+    name: 'waiters', what: '5,000 clients wait with Prefer: wait=30 while service-b is away for 5 s; each is told its outcome in that one request',
+    quick: true, perSecond: 0, seconds: 0,
+    load: async ({ a, b, load }) => {
+      expectExit('service-b', await b.stop());
+      await load.burst(5_000);
+      const waiting = Promise.all([...load.accepted.keys()].map(async (orderId) => {
+        const response = await fetch(`${a.url}/orders/${orderId}`, { headers: { Prefer: 'wait=30' } });
+        return (await response.json() as { status: string }).status;
+      }));
+      await sleep(5_000);
+      b.start();
+      const pending = (await waiting).filter((status) => status === 'pending').length;
+      if (pending > 0) throw new Error(`${pending} of 5,000 were told that their order is pending`);
+    },
+    faults: async () => 1,
+  },
+  {
     name: 'shutdown', what: 'SIGTERM to each service: exit 0 within 10 s; a second signal ends at once', quick: true, perSecond: 200, seconds: 12,
     faults: async ({ a, b, brokers, topics, committedOffsets }) => {
       for (const service of [b, a]) {
