@@ -19,8 +19,8 @@ const deadLetterSchema = z.object({
   failedAt: z.iso.datetime({ offset: true }),
   retryCount: z.int().nonnegative(),
 }).refine(({ originalValue: value, originalValueEncoding: encoding }) => {
-  if (encoding === 'json') return value !== undefined;
-  return encoding === 'none' ? value === null : typeof value === 'string';
+  if (encoding === 'none') return value === null;
+  return encoding === 'json' || typeof value === 'string';
 }, { path: ['originalValue'], message: 'Must be what originalValueEncoding says' });
 
 export type DeadLetter = z.output<typeof deadLetterSchema>;

@@ -9,7 +9,7 @@ const textOf = (value: IHeaders[string]): string => (Buffer.isBuffer(value) || t
 /** How often a record was put back on `orders`: decimal text from 0 to 1,000,000; anything else, from whomever, counts as 0. */
 export const redriveCountOf = (headers: IHeaders = {}): number => {
   const text = textOf(headers[COUNT]);
-  const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
   return count <= MAX_COUNT ? count : 0;
 };
 

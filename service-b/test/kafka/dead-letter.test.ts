@@ -193,7 +193,8 @@ describe('headers', () => {
 describe('original', () => {
   const random = seededRandom(7);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
-  const tokens = ['{', '}', '[', ']', ',', ':', '"', '"a"', '"__proto__"', '1', '-0', '1.0', '1e400', 'null', 'true', ' ', '\n', '\\', '\\u', 'ä', '😀', '\u{feff}'];
+  const tokens = ['{', '}', '[', ']', ',', ':', '"', '"a"', '"__proto__"', '1', '-0', '1.0', '1e400', 'null', 'true', ' ', '\n', '\\', '\\u',
+    'ä', '😀', '\u{feff}'];
   const bytes = (): Buffer => {
     const length = Math.floor(random() * 12);
     return random() < 0.5
@@ -208,7 +209,8 @@ describe('original', () => {
   const listed = (some: IHeaders = {}) => Object.fromEntries(Object.entries(some).map(([name, value]) => [name, [value].flat()]));
 
   test('When it is any record, then it can be had back from its dead letter to the byte', () => {
-    const lost = Array.from({ length: 1_000 }, () => ({ key: bytesOrNull(), value: bytesOrNull(), headers: headers() })).filter((message) => {
+    const any = Array.from({ length: 1_000 }, () => ({ key: bytesOrNull(), value: bytesOrNull(), headers: headers() }));
+    const lost = any.filter((message) => {
       const written = wrapped(aRecord(message));
       const back = originalOf(readDeadLetter(Buffer.from(written.value)), written.headers);
       return !isDeepStrictEqual({ ...back, headers: listed(back.headers) }, { partition: 1, ...message, headers: listed(message.headers) });
@@ -220,7 +222,9 @@ describe('original', () => {
     const first = wrapped(aRecord({ value: Buffer.from('{bad'), headers: { trace: Buffer.from([0xff]) } }));
     const original = originalOf(first.letter, first.headers);
     const second = wrapped(aRecord({ ...original, headers: { ...original.headers, 'redrive-count': '1', 'redrive-of': '2:41' } }));
-    expect(originalOf(second.letter, second.headers)).toMatchObject({ ...original, headers: { 'trace': [Buffer.from([0xff])], 'redrive-count': ['1'] } });
+    expect(originalOf(second.letter, second.headers)).toMatchObject({
+      ...original, headers: { 'trace': [Buffer.from([0xff])], 'redrive-count': ['1'] },
+    });
   });
 
   test('When it is nested too deep to be written out, then the dead letter counts as unreadable', () => {

@@ -3,7 +3,8 @@ import { orderIdOf, seededRandom, uuidFrom } from '../support/builders';
 
 const defaults = { successRate: 0.8, transientRate: 0.02 };
 type Kind = ChargeResult['kind'];
-const kindOf = (orderId: string, { redrive = 0, attempt = 0, fate = defaults } = {}): Kind => decidePayment({ orderId, redrive, attempt }, fate).kind;
+const kindOf = (orderId: string, { redrive = 0, attempt = 0, fate = defaults } = {}): Kind =>
+  decidePayment({ orderId, redrive, attempt }, fate).kind;
 const kindsOf = (orderId: string, fate = defaults): Kind[] => [0, 1, 2, 3].map((attempt) => kindOf(orderId, { attempt, fate }));
 const random = seededRandom(1);
 const ids = Array.from({ length: 20_000 }, () => uuidFrom(random));
@@ -26,8 +27,9 @@ describe('fate of an order', () => {
   });
 
   test('When it is declined or unavailable, then the reason is that of the contract', () => {
-    expect(decidePayment({ orderId: orderIdOf(2), redrive: 0, attempt: 0 }, defaults)).toEqual({ kind: 'declined', reason: 'payment gateway declined' });
-    expect(decidePayment({ orderId: orderIdOf(18), redrive: 0, attempt: 0 }, defaults)).toEqual({ kind: 'unavailable', reason: 'gateway unavailable' });
+    const first = { redrive: 0, attempt: 0 };
+    expect(decidePayment({ orderId: orderIdOf(2), ...first }, defaults)).toEqual({ kind: 'declined', reason: 'payment gateway declined' });
+    expect(decidePayment({ orderId: orderIdOf(18), ...first }, defaults)).toEqual({ kind: 'unavailable', reason: 'gateway unavailable' });
   });
 
   test.each([
