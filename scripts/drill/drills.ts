@@ -110,12 +110,12 @@ const redriveKilled = async (stage: Stage): Promise<void> => {
   const { brokers, topics, dlt } = stage;
   const chosen = (await readTopic(brokers, topics.deadLetters)).map(({ partition, offset }) => `${partition}:${offset}`);
   const before = await ordersHeld(stage);
-  const killed = dlt('redrive', '--all', '--yes', '--rate', '100');
+  const killed = dlt(['redrive', '--all', '--yes', '--rate', '100']);
   await waitFor('half of the redrive', async () => await ordersHeld(stage) - before >= chosen.length / 2);
   killed.signal('SIGKILL');
   const { code } = await killed.ended;
   if (code !== null) throw new Error(`the redrive was done, with exit code ${code}, before it could be killed`);
-  await expectDone(dlt('redrive', '--all', '--yes'));
+  await expectDone(dlt(['redrive', '--all', '--yes']));
   const putBack = new Set((await readTopic(brokers, topics.orders)).map((record) => headerOf(record, 'redrive-of')));
   const left = chosen.filter((position) => !putBack.has(position));
   if (left.length > 0) throw new Error(`${left.length} dead letters were not put back, such as ${left.slice(0, 3).join(', ')}`);
@@ -330,7 +330,7 @@ export const drills: Drill[] = [
       await redriveKilled(stage);
       for (let round = 0; round < 3; round += 1) {
         await stage.settle();
-        const twice = [stage.dlt('redrive', '--all', '--yes'), stage.dlt('redrive', '--all', '--yes')];
+        const twice = [stage.dlt(['redrive', '--all', '--yes']), stage.dlt(['redrive', '--all', '--yes'])];
         if (round === 0) await stage.b.kill();
         await Promise.all(twice.map(expectDone));
       }

@@ -201,8 +201,7 @@ export const createStage = async ({
       await waitFor('every order to have its outcome', () => settled().catch(() => false), { timeoutMs, intervalMs: 250 });
       return (Date.now() - startedAt) / 1_000;
     },
-    /** Runs `dlt` with these arguments. */
-    dlt: (...args: string[]): DltRun => startDlt(envB, args),
+    dlt: (args: string[], settings: Record<string, string> = {}): DltRun => startDlt({ ...envB, ...settings }, args),
     recreateTopic: async (topic: keyof Topics): Promise<void> => {
       await createTopic(topics[topic], settings[topic]);
     },
