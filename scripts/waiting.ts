@@ -47,7 +47,7 @@ const measureWaiters = (brokers: string, count: number): Promise<void> => withSt
   const startedAt = Date.now();
   b.start();
   const pending = (await statuses).filter((status) => status === 'pending').length;
-  const [first = 0, last = 0] = [Math.min(...answeredAt), Math.max(...answeredAt)];
+  const [first, last] = [Math.min(...answeredAt), Math.max(...answeredAt)];
   console.log(`service-b is back: first answer after ${first - startedAt} ms, last after ${last - startedAt} ms; ${pending} still pending, ${rss(stage)}`);
 });
 

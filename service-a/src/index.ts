@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { resolve } from 'node:path';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
 import { createKafka } from './kafka/client';
@@ -11,8 +11,9 @@ import { createPlaceOrder } from './processors/place-order';
 import { createProjection } from './processors/projection';
 import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
+import { readBoard } from './routes/board';
 import { createLogger } from './utils/logger';
-import { closeServer, listen } from './utils/server';
+import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTrail } from './utils/trail';
 
@@ -68,11 +69,13 @@ const start = async (env: Env): Promise<void> => {
     streams,
     caughtUp: follower.caughtUp,
     checks: () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() }),
+    // Where the build leaves it, seen from dist/ and from src/ alike.
+    board: readBoard(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     logger,
   });
-  const server = createServer(app);
+  const server = createExpressServer(app);
 
   /** Who waits is answered with the order as it is, and streams end; then no open request can hold up the server. */
   const closeHttp = (): Promise<void> => {
