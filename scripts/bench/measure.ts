@@ -7,6 +7,11 @@ import { createClient } from '../drill/load';
 /** Answers of one run of the generator; times in microseconds. */
 export type Saturation = { requests: number; seconds: number; errors: number; p50: number; p99: number; max: number };
 
+export const CONNECTIONS = 64;
+
+/** The order that is posted over and over: the service gives each an id of its own. The same as in post-orders.lua. */
+export const ORDER_BODY = '{"userId":"user-123","amount":99.99,"currency":"USD","items":[{"productId":"prod-001","quantity":2,"price":49.995}]}';
+
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 /** CPU time of a process so far, in milliseconds, from /proc (so: Linux only). */
@@ -49,7 +54,6 @@ export const median = (values: number[]): number => percentile(values, 50);
 /** Posts at a steady rate, whatever the answers take; returns the time of each answer in microseconds. */
 export const atRate = async (url: string, { perSecond, seconds }: { perSecond: number; seconds: number }): Promise<number[]> => {
   const client = createClient(url);
-  const body = '{"userId":"user-123","amount":99.99,"currency":"USD","items":[{"productId":"prod-001","quantity":2,"price":49.995}]}';
   const micros: number[] = [];
   const open: Promise<void>[] = [];
   const startedAt = performance.now();
@@ -58,7 +62,7 @@ export const atRate = async (url: string, { perSecond, seconds }: { perSecond: n
     const early = due - performance.now();
     if (early > 0) await sleep(early);
     const sentAt = performance.now();
-    open.push(client.send('POST', '/orders', body).then(({ status }) => {
+    open.push(client.send('POST', '/orders', ORDER_BODY).then(({ status }) => {
       if (status !== 202) throw new Error(`POST answered ${status}`);
       micros.push((performance.now() - sentAt) * 1_000);
     }));

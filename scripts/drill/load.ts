@@ -18,8 +18,8 @@ const RETRY_MS = 250;
 const rank = { pending: 0, failed: 1, completed: 2 } as const;
 
 /** A small HTTP client on kept-alive connections; rejects when there is no answer within 15 s. */
-export const createClient = (baseUrl: string) => {
-  const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+export const createClient = (baseUrl: string, connections = 256) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const send = (method: string, path: string, body?: string): Promise<Answer> => new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     const sent = request(`${baseUrl}${path}`, { method, agent, headers, timeout: 15_000 }, (res) => {

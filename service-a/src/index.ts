@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
@@ -14,7 +13,7 @@ import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
 import { createLogger } from './utils/logger';
-import { closeServer, listen } from './utils/server';
+import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTrail } from './utils/trail';
 
@@ -76,7 +75,7 @@ const start = async (env: Env): Promise<void> => {
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     logger,
   });
-  const server = createServer(app);
+  const server = createExpressServer(app);
 
   /** Who waits is answered with the order as it is, and streams end; then no open request can hold up the server. */
   const closeHttp = (): Promise<void> => {

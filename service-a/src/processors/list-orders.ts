@@ -28,6 +28,8 @@ export const listOrders = (
 ): Page => {
   // Canonical texts are written by JSON.stringify, so equal names have equal texts.
   const user = userId === undefined ? '' : `"userId":${JSON.stringify(userId)},`;
+  // A slice is several times quicker than startsWith.
+  const isOfUser = (text: string): boolean => text.slice(USER_ID_AT, USER_ID_AT + user.length) === user;
   const orders: string[] = [];
   let last = '';
   let lookedAt = 0;
@@ -39,7 +41,7 @@ export const listOrders = (
     const entry = projection.get(orderId)!;
     last = orderId;
     lookedAt += 1;
-    if ((status !== undefined && statusOf(entry) !== status) || !entry.order!.text.startsWith(user, USER_ID_AT)) continue;
+    if ((status !== undefined && statusOf(entry) !== status) || !isOfUser(entry.order!.text)) continue;
     const view = viewOf(entry)!;
     characters += view.length;
     orders.push(view);

@@ -4,12 +4,14 @@ import { createSortedIds } from '../utils/sorted-ids';
 
 export type OrderStatus = 'pending' | 'completed' | 'failed';
 
+type KnownOrder = { readonly text: string; readonly createdAt: string; readonly source: 'broker-ack' | 'dead-letter' | 'log' };
+
 /**
  * What is known of one order. The order is held as its canonical JSON text: one string costs a fraction of the object's memory, and
  * two orders are equal when their texts are.
  */
 export type OrderEntry = {
-  readonly order?: { readonly text: string; readonly createdAt: string; readonly source: 'broker-ack' | 'dead-letter' | 'log' };
+  readonly order?: KnownOrder;
   readonly payment?: { readonly paymentId: string; readonly at: string };
   readonly failure?: Failure;
   /** How often it was put up for payment, when more than once. */
@@ -63,6 +65,25 @@ export const viewOf = (entry: OrderEntry): string | undefined => {
   return `${text.slice(0, -1)},${JSON.stringify({ status: statusOf(entry), createdAt, updatedAt, attempts, ...outcome }).slice(1)}`;
 };
 
+/**
+ * A finished order as one string, its fields as JSON before its text. Millions are held: one string each costs half the memory of the
+ * objects, and the garbage collector passes it by where it would follow ten pointers.
+ */
+const pack = ({ order, ...rest }: OrderEntry): string => {
+  const packed = `${JSON.stringify({ ...rest, ...(order && { createdAt: order.createdAt, source: order.source }) })}\n${order?.text ?? ''}`;
+  // Joins the parts, which V8 would hold side by side otherwise.
+  packed.charCodeAt(0);
+  return packed;
+};
+
+type PackedFields = Omit<OrderEntry, 'order'> & Partial<Omit<KnownOrder, 'text'>>;
+
+const unpack = (packed: string): OrderEntry => {
+  const end = packed.indexOf('\n');
+  const { createdAt, source, ...rest } = JSON.parse(packed.slice(0, end)) as PackedFields;
+  return createdAt === undefined || source === undefined ? rest : { order: { text: packed.slice(end + 1), createdAt, source }, ...rest };
+};
+
 export type Projection = ReturnType<typeof createProjection>;
 
 /** Hears of an order that changed, at once: it should do no more than note it. */
@@ -75,7 +96,7 @@ const SHARDS = 256;
  * They are spread over many small Maps: one Map of a million entries stops the process for a quarter of a second when it grows.
  */
 export const createProjection = ({ max }: { max: number }) => {
-  const shards = Array.from({ length: SHARDS }, () => new Map<string, OrderEntry>());
+  const shards = Array.from({ length: SHARDS }, () => new Map<string, OrderEntry | string>());
   /** Ids in the order in which they were first heard of, and in which they finished. May name an id that is gone, or twice. */
   const arrived = createFifo<string>();
   const finished = createFifo<string>();
@@ -85,13 +106,15 @@ export const createProjection = ({ max }: { max: number }) => {
   const listeners: OnChange[] = [];
   let held = 0;
 
-  const shardOf = (orderId: string): Map<string, OrderEntry> => shards[Number.parseInt(orderId.slice(-2), 16)]!;
-  const get = (orderId: string): OrderEntry | undefined => shardOf(orderId).get(orderId);
-
-  const isFinished = (orderId: string): boolean => {
-    const entry = get(orderId);
-    return entry !== undefined && statusOf(entry) !== 'pending';
+  const shardOf = (orderId: string): Map<string, OrderEntry | string> => shards[Number.parseInt(orderId.slice(-2), 16)]!;
+  const get = (orderId: string): OrderEntry | undefined => {
+    const stored = shardOf(orderId).get(orderId);
+    return typeof stored === 'string' ? unpack(stored) : stored;
   };
+  const set = (orderId: string, entry: OrderEntry): void =>
+    void shardOf(orderId).set(orderId, statusOf(entry) === 'pending' ? entry : pack(entry));
+
+  const isFinished = (orderId: string): boolean => typeof shardOf(orderId).get(orderId) === 'string';
 
   const index = (orderId: string, before: OrderEntry | undefined, after: OrderEntry | undefined): void => {
     if (before?.order !== undefined) counts[statusOf(before)] -= 1;
@@ -125,7 +148,7 @@ export const createProjection = ({ max }: { max: number }) => {
       const before = get(orderId);
       const after = applyFact(before ?? {}, fact, source);
       if (after === before) return undefined;
-      shardOf(orderId).set(orderId, after);
+      set(orderId, after);
       const status = statusOf(after);
       if (before === undefined) {
         held += 1;
@@ -144,7 +167,7 @@ export const createProjection = ({ max }: { max: number }) => {
     confirm: (orderId: string): boolean => {
       const entry = get(orderId);
       if (entry?.order?.source !== 'broker-ack') return false;
-      shardOf(orderId).set(orderId, { ...entry, order: { ...entry.order, source: 'log' } });
+      set(orderId, { ...entry, order: { ...entry.order, source: 'log' } });
       return true;
     },
     get,

@@ -1,4 +1,17 @@
-import type { Server } from 'node:http';
+import type { Express } from 'express';
+import { createServer, IncomingMessage, ServerResponse, type Server } from 'node:http';
+
+/**
+ * A server whose requests and responses are born with the prototypes that Express gives them. Express would change the prototype of each
+ * one otherwise, and V8 pays for that: such objects outlive the young generation, which halves what the process can answer.
+ */
+export const createExpressServer = (app: Express): Server => {
+  class Request extends IncomingMessage {}
+  class Response extends ServerResponse {}
+  app.request = Object.setPrototypeOf(Request.prototype, app.request) as Express['request'];
+  app.response = Object.setPrototypeOf(Response.prototype, app.response) as Express['response'];
+  return createServer({ IncomingMessage: Request, ServerResponse: Response }, app);
+};
 
 /** Resolves when the server listens; rejects with a sentence when the address cannot be had. */
 export const listen = (server: Server, { host, port }: { host: string; port: number }): Promise<void> => new Promise((resolve, reject) => {

@@ -22,11 +22,19 @@ type Waiting = {
   reject: (reason: unknown) => void;
 };
 
-/** KafkaJS groups a batch by partition in quadratic time: past some hundreds of records one batch more is cheaper. */
-const MAX_RECORDS = 500;
-/** Keeps a batch below the topic's max.message.bytes; a larger record goes alone. */
-const MAX_BYTES = 900_000;
-const RECORD_OVERHEAD_BYTES = 64;
+/** What goes into one request at most. */
+export const BATCH = {
+  /** KafkaJS groups a batch by partition in quadratic time: past some hundreds of records one batch more is cheaper. */
+  records: 500,
+  /** Keeps a batch below the topic's max.message.bytes; a larger record goes alone. */
+  bytes: 900_000,
+  recordOverheadBytes: 64,
+};
+/**
+ * A batch of at least `records` means load: for `forMs` from then on, requests start at least `restMs` apart, so that what trickles in
+ * (orders that had to wait for the gateway) goes along with the others. Below it, nothing is delayed.
+ */
+const BUSY = { records: 8, forMs: 100, restMs: 20 };
 const RETRY_MS = { first: 200, most: 2_000 };
 
 /**
@@ -52,12 +60,13 @@ export const createPublisher = ({ producer, topic, logger }: {
   let connected = false;
   let failing = false;
   let stopping = false;
+  let busyUntil = 0;
   /** While positive, records go one by one, so that one the broker refuses for good does not hold back the others. */
   let isolate = 0;
 
   const takeBatch = (): Waiting[] => {
     const batch: Waiting[] = [];
-    const most = isolate > 0 ? 1 : MAX_RECORDS;
+    const most = isolate > 0 ? 1 : BATCH.records;
     let bytes = 0;
     let taken = 0;
     for (const waiting of queue) {
@@ -65,7 +74,7 @@ export const createPublisher = ({ producer, topic, logger }: {
         waiting.reject(waiting.signal.reason);
       } else {
         bytes += waiting.bytes;
-        if (batch.length > 0 && (bytes > MAX_BYTES || batch.length === most)) break;
+        if (batch.length > 0 && (bytes > BATCH.bytes || batch.length === most)) break;
         batch.push(waiting);
       }
       taken += 1;
@@ -106,12 +115,15 @@ export const createPublisher = ({ producer, topic, logger }: {
       const batch = takeBatch();
       if (batch.length === 0) continue;
       isolate = Math.max(0, isolate - 1);
+      const sentAt = performance.now();
+      if (batch.length >= BUSY.records) busyUntil = sentAt + BUSY.forMs;
       try {
         if (!connected) await connect();
         await sendBatch(batch);
         if (failing) logger.info('publishing works again', { topic });
         failing = false;
         pauseMs = RETRY_MS.first;
+        if (sentAt < busyUntil) await setTimeout(Math.max(0, BUSY.restMs - (performance.now() - sentAt)));
       } catch (error) {
         failing = true;
         putBack(batch, error);
@@ -151,7 +163,7 @@ export const createPublisher = ({ producer, topic, logger }: {
     /** Resolves once all in-sync replicas hold the record; rejects with the reason of `signal` if that aborts before the record is sent. */
     publish: ({ key, value, headers = {}, fallbackPartition }: OutcomeRecord, signal: AbortSignal): Promise<Position> =>
       new Promise((resolve, reject) => {
-        const bytes = (key?.length ?? 0) + Buffer.byteLength(value) + RECORD_OVERHEAD_BYTES;
+        const bytes = (key?.length ?? 0) + Buffer.byteLength(value) + BATCH.recordOverheadBytes;
         queue.push({ message: { key, value, headers, fallbackPartition }, bytes, signal, resolve, reject });
         if (!sending) void drain();
       }),

@@ -1,16 +1,24 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { parse as parseUuid, v5 as uuidV5 } from 'uuid';
 import type { ConsumedRecord } from '../kafka/dead-letter';
 import { readOrder, type PaymentCompleted } from '../kafka/messages';
+import { redriveCountOf } from '../kafka/redrive-headers';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 import { GatewayUnavailableError, PaymentDeclinedError, type Order } from './order';
 
 /** Namespace of payment ids. Changing it would pay every redelivered order a second time. */
-const PAYMENT_NAMESPACE = parseUuid('6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34');
+const PAYMENT_NAMESPACE = '6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34';
+const namespaceBytes = Buffer.from(PAYMENT_NAMESPACE.replaceAll('-', ''), 'hex');
 
-/** The one payment id that an order can ever have: UUIDv5 (RFC 9562) of its `orderId`. */
-export const paymentIdOf = (orderId: string): string => uuidV5(orderId, PAYMENT_NAMESPACE);
+/**
+ * The one payment id that an order can ever have: UUIDv5 of its `orderId`, the SHA-1 of namespace and name with the version and variant
+ * bits set (RFC 9562, section 5.5). The `uuid` package gives the same at three times the cost.
+ */
+export const paymentIdOf = (orderId: string): string => {
+  const hex = hash('sha1', Buffer.concat([namespaceBytes, Buffer.from(orderId)]), 'hex');
+  const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 0b11]!;
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+};
 
 /** Resolves once all in-sync replicas hold the payment; keeps trying until then. Rejects only when `signal` aborts. */
 export type PublishPayment = (event: PaymentCompleted, record: ConsumedRecord, signal: AbortSignal) => Promise<void>;
@@ -59,9 +67,9 @@ export const createProcessOrder = ({ gateway, publishPayment, publishDeadLetter,
   };
 
   /** @returns the error to dead-letter with, or undefined once approved */
-  const charge = async (order: Order, paymentId: string, signal: AbortSignal): Promise<{ error?: Error; retryCount: number }> => {
+  const charge = async (request: Omit<ChargeRequest, 'attempt'>, signal: AbortSignal): Promise<{ error?: Error; retryCount: number }> => {
     for (let attempt = 0; ; attempt += 1) {
-      const result = await ask({ orderId: order.orderId, paymentId, amount: order.amount, currency: order.currency, attempt }, signal);
+      const result = await ask({ ...request, attempt }, signal);
       if (result.kind === 'approved') return { retryCount: attempt };
       if (result.kind === 'declined') return { error: new PaymentDeclinedError(result.reason), retryCount: attempt };
       if (attempt === maxRetries) return { error: new GatewayUnavailableError(result.reason), retryCount: attempt };
@@ -80,8 +88,10 @@ export const createProcessOrder = ({ gateway, publishPayment, publishDeadLetter,
     } catch (error) {
       return publishDeadLetter({ record, error: toError(error), retryCount: 0 }, signal);
     }
-    const paymentId = paymentIdOf(order.orderId);
-    const { error, retryCount } = await charge(order, paymentId, signal);
+    const { orderId, amount, currency } = order;
+    const paymentId = paymentIdOf(orderId);
+    const redrive = redriveCountOf(record.message.headers);
+    const { error, retryCount } = await charge({ orderId, paymentId, amount, currency, redrive }, signal);
     if (error === undefined) return publishPayment(completed(order, paymentId), record, signal);
     return publishDeadLetter({ record, error, retryCount }, signal);
   };

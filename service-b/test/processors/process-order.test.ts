@@ -1,3 +1,4 @@
+import { v5 as uuidV5 } from 'uuid';
 import type { ConsumedRecord } from '../../src/kafka/dead-letter';
 import type { PaymentCompleted } from '../../src/kafka/messages';
 import { decidePayment, type ChargeRequest, type ChargeResult } from '../../src/processors/gateway';
@@ -52,8 +53,14 @@ describe('an order is paid', () => {
   test('When the gateway is asked, then it is given the payment id as the idempotency key, and which attempt it is', async () => {
     const { run, asked } = aProcessor([unavailable, approved]);
     await run();
-    const request = { orderId: orderIdOf(0), paymentId: paymentIdOf(orderIdOf(0)), amount: 99.99, currency: 'USD' };
+    const request = { orderId: orderIdOf(0), paymentId: paymentIdOf(orderIdOf(0)), amount: 99.99, currency: 'USD', redrive: 0 };
     expect(asked).toEqual([{ ...request, attempt: 0 }, { ...request, attempt: 1 }]);
+  });
+
+  test('When the record was put back, then the gateway is told how often, and the payment id is the same', async () => {
+    const { run, asked } = aProcessor();
+    await run(aRecord({ headers: { 'redrive-count': Buffer.from('2') } }));
+    expect(asked).toMatchObject([{ redrive: 2, attempt: 0, paymentId: paymentIdOf(orderIdOf(0)) }]);
   });
 
   test('When the same order comes twice, then both payments have one payment id', async () => {
@@ -68,6 +75,11 @@ describe('an order is paid', () => {
     const { data } = JSON.parse(sample('payment-completed').toString()) as PaymentCompleted;
     expect(paymentIdOf(orderIdOf(0))).toBe(data.paymentId);
     expect(data.paymentId[14]).toBe('5');
+  });
+
+  test('When it is any order, then its payment id is what the uuid package makes of it', () => {
+    const orderIds = Array.from({ length: 100 }, (_, i) => orderIdOf(i));
+    expect(orderIds.map(paymentIdOf)).toEqual(orderIds.map((orderId) => uuidV5(orderId, '6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34')));
   });
 
   test('When orders differ, then so do their payment ids', () => {
@@ -128,7 +140,7 @@ describe('every fate of the simulation', () => {
     const outcomes = new Map<string, string[]>();
     const note = (orderId: string, what: string): void => void outcomes.set(orderId, [...(outcomes.get(orderId) ?? []), what]);
     const process = createProcessOrder({
-      gateway: ({ orderId, attempt }) => decidePayment(orderId, attempt, fate),
+      gateway: (request) => decidePayment(request, fate),
       publishPayment: async ({ data }) => note(data.orderId, 'approved'),
       publishDeadLetter: async ({ record, error }) => note(String(record.message.key), error.name),
       maxRetries: 3,
@@ -137,7 +149,8 @@ describe('every fate of the simulation', () => {
     const ids = Array.from({ length: 2_000 }, (_, number) => orderIdOf(number));
     await Promise.all(ids.map((id) => process(aRecordOf(id), new AbortController().signal)));
     const names = { approved: 'approved', declined: 'PaymentDeclinedError', unavailable: 'GatewayUnavailableError' };
-    expect(ids.map((id) => outcomes.get(id))).toEqual(ids.map((id) => [names[decidePayment(id, 3, fate).kind]]));
+    const decided = (orderId: string) => names[decidePayment({ orderId, redrive: 0, attempt: 3 }, fate).kind];
+    expect(ids.map((id) => outcomes.get(id))).toEqual(ids.map((id) => [decided(id)]));
   });
 });
 

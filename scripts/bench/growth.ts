@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createRandom } from '../drill/random';
+import { createClient } from '../drill/load';
+import { createStage, type Stage } from '../drill/stage';
+import type { LocalBroker } from '../lib/broker';
+import { CONNECTIONS, cpuMs, ORDER_BODY, rssMiB, saturate } from './measure';
+
+const BATCH = 5_000;
+
+/** Writes `count` orders to the topics, and payments for them if they are to be finished. */
+const fill = async ({ kafka, topics, random }: Stage, count: number, { paid }: { paid: boolean }): Promise<void> => {
+  const producer = kafka.producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  for (let from = 0; from < count; from += BATCH) {
+    const timestamp = new Date().toISOString();
+    const ids = Array.from({ length: Math.min(BATCH, count - from) }, () => random.uuid());
+    const messages = (event: (orderId: string) => object) =>
+      ids.map((orderId, i) => ({ key: orderId, value: JSON.stringify(event(orderId)), partition: i % 3 }));
+    const orders = messages((orderId) => ({
+      eventType: 'ORDER_CREATED', eventId: orderId, timestamp, data: { orderId, ...JSON.parse(ORDER_BODY) as object },
+    }));
+    const payments = messages((orderId) => ({
+      eventType: 'PAYMENT_COMPLETED', eventId: orderId, timestamp,
+      data: { orderId, paymentId: orderId, paymentStatus: 'completed', amount: 99.99, currency: 'USD', processedAt: timestamp },
+    }));
+    await producer.sendBatch({ topicMessages: [
+      { topic: topics.orders, messages: orders }, ...(paid ? [{ topic: topics.payments, messages: payments }] : []),
+    ] });
+  }
+  await producer.disconnect();
+};
+
+/** With `held` paid orders on the topics: how long service-a takes from start to ready, its memory then, and what an order costs it. */
+export const benchHeld = async (broker: LocalBroker, { held, warmup, seconds }: { held: number; warmup: number; seconds: number }) => {
+  const stage = await createStage({
+    name: `held-${held}`, brokers: broker.brokers, random: createRandom(held), perSecond: 0,
+    // So many it goes on holding, whatever comes.
+    env: { NODE_ENV: 'production', ORDERS_MAX: String(held) },
+  });
+  try {
+    await stage.untilReady();
+    await Promise.all([stage.a.stop(), stage.b.stop()]);
+    await fill(stage, held, { paid: true });
+    const startedAt = Date.now();
+    stage.a.start();
+    await stage.a.untilReady(300_000);
+    const rebuildSeconds = (Date.now() - startedAt) / 1_000;
+    const rssMiBRebuilt = rssMiB(stage.a.pid()).now;
+    stage.b.start();
+    await stage.untilReady();
+    await stage.settle();
+    await saturate(stage.a.url, { connections: CONNECTIONS, seconds: warmup });
+    await stage.settle();
+    const cpuBefore = cpuMs(stage.a.pid());
+    const { requests, p99, ...saturation } = await saturate(stage.a.url, { connections: CONNECTIONS, seconds });
+    await stage.settle();
+    const cpuUsPerOrder = ((cpuMs(stage.a.pid()) - cpuBefore) * 1_000) / requests;
+    return {
+      held, rebuildSeconds, rebuildUsPerRecord: (rebuildSeconds * 1e6) / (2 * held), rssMiBRebuilt,
+      acceptedPerSecond: requests / saturation.seconds, cpuUsPerOrder, p99,
+    };
+  } finally {
+    await stage.close();
+  }
+};
+
+/** How long 1, 2, 3 members of service-b take for a backlog of `orders`, at the settings of `env`. */
+export const benchMembers = async (
+  broker: LocalBroker, { members, orders, env }: { members: number; orders: number; env: Record<string, string> },
+) => {
+  const stage = await createStage({
+    name: `members-${members}`, brokers: broker.brokers, random: createRandom(members), perSecond: 0,
+    env: { NODE_ENV: 'production', PAYMENT_TRANSIENT_RATE: '0', ...env },
+  });
+  try {
+    for (let more = 1; more < members; more += 1) await stage.addMember();
+    await stage.untilReady();
+    // The group stays, with all its members; what is measured begins with the first record.
+    const startedAt = Date.now();
+    await fill(stage, orders, { paid: false });
+    await stage.settle(300_000);
+    return { members, ordersPerSecond: orders / ((Date.now() - startedAt) / 1_000) };
+  } finally {
+    await stage.close();
+  }
+};
+
+const BURST = { orders: 20_000, connections: 512, rounds: 3, restMs: 30_000 };
+
+/**
+ * Bursts over many connections at once: each order gets 202, or 503 with Retry-After; each 202 finishes.
+ * @throws when an answer is anything else
+ */
+export const benchBurst = async (broker: LocalBroker) => {
+  const stage = await createStage({
+    name: 'burst', brokers: broker.brokers, random: createRandom(1), perSecond: 0, env: { NODE_ENV: 'production' },
+  });
+  const client = createClient(stage.a.url, BURST.connections);
+  try {
+    await stage.untilReady();
+    const rounds = [];
+    for (let round = 1; round <= BURST.rounds; round += 1) {
+      const before = { a: rssMiB(stage.a.pid()).now, b: rssMiB(stage.b.pid()).now };
+      let [accepted, refused, left] = [0, 0, BURST.orders];
+      const startedAt = Date.now();
+      const post = async (): Promise<void> => {
+        while (left > 0) {
+          left -= 1;
+          const { status, retryAfter } = await client.send('POST', '/orders', ORDER_BODY);
+          if (status === 202) accepted += 1;
+          else if (status === 503 && retryAfter !== undefined) refused += 1;
+          else throw new Error(`an order of the burst was answered ${status}`);
+        }
+      };
+      await Promise.all(Array.from({ length: BURST.connections }, post));
+      const answeredSeconds = (Date.now() - startedAt) / 1_000;
+      await stage.settle();
+      const peak = { a: rssMiB(stage.a.pid()).peak, b: rssMiB(stage.b.pid()).peak };
+      await sleep(BURST.restMs);
+      rounds.push({
+        accepted, refused, answeredSeconds,
+        rssMiB: { before, peak, rested: { a: rssMiB(stage.a.pid()).now, b: rssMiB(stage.b.pid()).now } },
+      });
+    }
+    return rounds;
+  } finally {
+    client.close();
+    await stage.close();
+  }
+};
