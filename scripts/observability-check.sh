@@ -51,7 +51,7 @@ is() {
 
 end=$((SECONDS + 20))
 until [ -n "$(address)" ] && [ "$(value 'sum(up)')" = 2 ]; do
-  [ "$SECONDS" -lt "$end" ] || { tail -n 5 "$dir/log" >&2; fail "service-a and service-b have no metrics at 127.0.0.1:$port_a and :$port_b: start them first"; }
+  [ "$SECONDS" -lt "$end" ] || { grep level=err "$dir/log" >&2; fail "No metrics at 127.0.0.1:$port_a and :$port_b: start the services first."; }
   sleep 0.5
 done
 
