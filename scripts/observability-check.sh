@@ -51,7 +51,7 @@ is() {
 
 end=$((SECONDS + 20))
 until [ -n "$(address)" ] && [ "$(value 'sum(up)')" = 2 ]; do
-  [ "$SECONDS" -lt "$end" ] || { grep level=err "$dir/log" >&2; fail "No metrics at 127.0.0.1:$port_a and :$port_b: start the services first."; }
+  [ "$SECONDS" -lt "$end" ] || { grep level=err "$dir/log" >&2; fail "No metrics on the ports $port_a and $port_b: start the services first."; }
   sleep 0.5
 done
 
@@ -97,7 +97,7 @@ panels=0
 empty=0
 while IFS= read -r expression; do
   panels=$((panels + 1))
-  answer=$(query "${expression//\$__rate_interval/$((SECONDS - started + 5))s}" 2>&1) || { verdict 1 "dashboard: $expression: $answer"; continue; }
+  if ! answer=$(query "${expression//\$__rate_interval/$((SECONDS - started + 5))s}" 2>&1); then verdict 1 "dashboard: $expression: $answer"; continue; fi
   [ -n "$answer" ] || { empty=$((empty + 1)); echo "       no answer: $expression"; }
 done < <(grep -oE '"expr": "([^"\\]|\\.)*"' observability/grafana/dashboards/orders.json | sed -E 's/^"expr": "(.*)"$/\1/; s/\\"/"/g' | grep -v '^{service')
 verdict $((panels < 20)) "dashboard: $panels queries asked, $empty without an answer"
