@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchBurst, benchHeld, benchMembers } from './bench/growth';
 import { median } from './bench/measure';
-import { benchBare, benchPair, benchWithoutOutages, ratiosOf, type BareRun, type PairRun } from './bench/pair';
+import { benchBare, benchPair, benchWithoutOutages, budgetsOf, ratiosOf, type BareRun, type PairRun } from './bench/pair';
 import { startLocalBroker, type LocalBroker } from './lib/broker';
 
 const PARTS = ['pair', 'held', 'members', 'burst'] as const;
@@ -53,6 +53,10 @@ const runPair = async (broker: LocalBroker, { runs: wanted, ...options }: Option
     print('at 200/s, POST us', { 'bare p50': bare.rate200.p50, 'bare p99': bare.rate200.p99, 'pair p50': pair.rate200.p50, 'pair p99': pair.rate200.p99 });
     print('at 200/s, outcome ms', pair.rate200.outcomeMs);
     print('ratios pair / bare', ratios);
+    if (options.profile) for (const [service, budget] of Object.entries(budgetsOf(pair))) {
+      console.log(`CPU us/order of service-${service}`);
+      for (const [area, us] of budget) console.log(`  ${us.toFixed(1).padStart(6)} ${area}`);
+    }
   }
   const names = Object.keys(runs[0]!.ratios) as (keyof ReturnType<typeof ratiosOf>)[];
   const medians = Object.fromEntries(names.map((name) => [name, median(runs.map(({ ratios }) => ratios[name]))]));

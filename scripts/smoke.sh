@@ -53,14 +53,8 @@ new_id() { # the form of a UUID, random
   hex=$(head -c 16 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
   echo "${hex:0:8}-${hex:8:4}-4${hex:13:3}-8${hex:17:3}-${hex:20:12}"
 }
-# Asks for an order until it has an outcome; gives up after 10 s.
-follow() {
-  local end=$((SECONDS + 10))
-  while request "$A/orders/$1"; is 404 || has '"status":"pending"'; do
-    [ "$SECONDS" -lt "$end" ] || return 0
-    sleep 0.1
-  done
-}
+# Waits for the outcome of an order.
+follow() { request "$A/orders/$1" -H 'Prefer: wait=9'; }
 
 # --- Kafka ---
 in_container() { [ "$(docker container inspect -f '{{.State.Running}}' kafka 2>/dev/null)" = true ]; }
@@ -102,6 +96,12 @@ check 'service-a is ready' is 200
 request "$B/ready"
 check 'service-b is ready' is 200
 
+# --- The board ---
+request "$A/"
+check 'the board is there' all 'is 200' 'header Content-Type: text/html; charset=utf-8' 'has /board/main.js'
+request "$A/board/main.js"
+check 'its script is there' all 'is 200' 'header Content-Type: text/javascript; charset=utf-8'
+
 # --- Fates ---
 post "$(order "$APPROVED_ID")"
 check 'an order is accepted' all 'is 202' "has $APPROVED_ID" 'has "message":'
@@ -130,6 +130,20 @@ follow "$UNAVAILABLE_ID"
 redriven() { has '"status":"completed"'; }
 unavailable() { all 'has "status":"failed"' 'has GatewayUnavailableError' 'has "retryCount":3'; }
 check 'an order fails when the outage outlasts the retries (or is completed by a redrive)' eval 'unavailable || redriven'
+
+# --- Waiting, events, list ---
+new=$(new_id)
+post "$(order "$new")"
+follow "$new"
+check 'one request waits for the outcome of an order' all 'is 200' 'header Preference-Applied:wait=9' 'has "attempts":1'
+check 'the outcome is there' grep -qE '"status":"(completed|failed)"' "$dir/body"
+cp "$dir/body" "$dir/outcome"
+request "$A/orders?limit=1"
+check 'it is the newest order of the list' eval 'is 200 && has "$(cat "$dir/outcome")"'
+request -m 1 "$A/orders/$new/events"
+check 'a stream of its events begins with it as it is' eval 'header "Content-Type: text/event-stream; charset=utf-8" && has "data: $(cat "$dir/outcome")"'
+request -m 1 "$A/orders/events" -H "Last-Event-ID: $(grep -m 1 '^id: ' "$dir/body" | cut -c 5-)"
+check 'a stream of all events is resumed there' has 'data: {"resumed":true}'
 
 # --- Requests that are refused ---
 post '{"userId":"","amount":-1,"currency":"usd","items":[]}'

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { watch } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { startLocalBroker } from './lib/broker';
 import { assertFree } from './lib/ports';
 import { serviceNodeArgs, startChild, waitFor, type Child, type Log } from './lib/process';
@@ -12,7 +14,7 @@ const brokers = `127.0.0.1:${brokerPort}`;
 const services = [{ name: 'service-a', port: 3001 }, { name: 'service-b', port: 3002 }];
 
 const hints = `
-Both services are ready. In another terminal:
+Both services are ready. The board: http://localhost:3001/ In another terminal:
 
   curl -i localhost:3001/orders -H 'Content-Type: application/json' -d '{
     "orderId": "550e8400-e29b-41d4-a716-446655440000", "userId": "user-123", "amount": 99.99, "currency": "USD",
@@ -40,7 +42,6 @@ const keepRunning = ({ name, port }: { name: string; port: number }) => {
   let replaced: Child | undefined;
   let stopping = false;
   let wasReady = false;
-  let change: NodeJS.Timeout | undefined;
 
   const start = (): void => {
     const started = startChild({
@@ -71,13 +72,24 @@ const keepRunning = ({ name, port }: { name: string; port: number }) => {
     await old.stop(12_000);
     if (!stopping && child === old) start();
   };
-  if (dev) {
-    watch(resolve(cwd, 'src'), { recursive: true }, () => {
+  const rebuildBoard = async (): Promise<void> => {
+    try {
+      await promisify(execFile)('npm', ['run', '--silent', 'build:board'], { cwd });
+      await restart();
+    } catch (error) {
+      log(`the board cannot be built: ${(error as { stdout?: string }).stdout ?? String(error)}`);
+    }
+  };
+  const whenChanged = (folder: string, act: () => Promise<void>): void => {
+    let change: NodeJS.Timeout | undefined;
+    watch(resolve(cwd, folder), { recursive: true }, () => {
       clearTimeout(change);
       // An editor saves in several steps.
-      change = setTimeout(() => void restart(), 200);
+      change = setTimeout(() => void act(), 200);
     });
-  }
+  };
+  if (dev) whenChanged('src', restart);
+  if (dev && name === 'service-a') whenChanged('board', rebuildBoard);
 
   start();
   return {

@@ -5,9 +5,10 @@ import { createStage, type Stage } from '../drill/stage';
 import type { LocalBroker } from '../lib/broker';
 import { freePort } from '../lib/ports';
 import { startChild, waitFor } from '../lib/process';
+import { budgetOf } from './budget';
 import { atRate, CONNECTIONS, cpuMs, percentile, rssMiB, saturate, type Saturation } from './measure';
 
-const root = resolve(__dirname, '../..');
+const profiles = resolve(__dirname, '../../profiles');
 const RATE = { perSecond: 200, seconds: 10 };
 
 export type Durations = { warmup: number; seconds: number };
@@ -76,7 +77,7 @@ export type PairRun = Awaited<ReturnType<typeof benchPair>>;
 export const benchPair = async (broker: LocalBroker, { warmup, seconds, profile }: Durations & { profile: boolean }) => {
   const stage = await createStage({
     name: 'bench', brokers: broker.brokers, random: createRandom(1), perSecond: 0, appendTime: true,
-    env: { NODE_ENV: 'production' }, ...(profile && { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${resolve(root, 'profiles')}`] }),
+    env: { NODE_ENV: 'production' }, ...(profile && { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] }),
   });
   try {
     await stage.untilReady();
@@ -96,6 +97,7 @@ export const benchPair = async (broker: LocalBroker, { warmup, seconds, profile 
     await stage.settle();
     const seen = await outcomes(broker.brokers, stage);
     return {
+      pids,
       saturation,
       finishedPerSecond: seen.finishedBetween(from, to) / ((to - from) / 1_000),
       cpuUsPerOrder: { a: perOrder('a'), b: perOrder('b'), broker: perOrder('broker') },
@@ -108,6 +110,12 @@ export const benchPair = async (broker: LocalBroker, { warmup, seconds, profile 
     await stage.close();
   }
 };
+
+/** Where the microseconds of a profiled run went, by service. */
+export const budgetsOf = ({ pids, cpuUsPerOrder: { a, b } }: PairRun) => ({
+  a: budgetOf({ dir: profiles, pid: pids.a, cpuUsPerOrder: a }),
+  b: budgetOf({ dir: profiles, pid: pids.b, cpuUsPerOrder: b }),
+});
 
 /** From order to outcome at 200 orders/s with a gateway that is always there, in milliseconds: no backoff in the figures. */
 export const benchWithoutOutages = async (broker: LocalBroker) => {

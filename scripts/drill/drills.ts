@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigResourceTypes, type Message } from 'kafkajs';
-import { handledNotCommitted } from './invariants';
+import { waitFor } from '../lib/process';
+import { handledNotCommitted, headerOf } from './invariants';
 import type { Random } from './random';
+import { readTopic } from './read-topic';
 import type { LocalBroker } from '../lib/broker';
-import type { Stage } from './stage';
+import type { DltRun, Stage } from './stage';
 
 /** What a drill does to the system while the load runs; it throws, with a sentence, when something it expects does not come. */
 export type Drill = {
@@ -93,6 +95,30 @@ const cutFront = async ({ kafka }: Stage, topic: string, share: number): Promise
   const partitions = ends.map(({ partition, high }) => ({ partition, offset: String(Math.floor(Number(high) * share)) }));
   await admin.deleteTopicRecords({ topic, partitions });
   await admin.disconnect();
+};
+
+const ordersHeld = async ({ admin, topics }: Stage): Promise<number> =>
+  (await admin.fetchTopicOffsets(topics.orders)).reduce((sum, { high }) => sum + Number(high), 0);
+
+const expectDone = async (redrive: DltRun): Promise<void> => {
+  const { code, stderr } = await redrive.ended;
+  if (code !== 0) throw new Error(`redrive ended with exit code ${code}: ${stderr.join(' ')}`);
+};
+
+/** Kills a redrive half-way and runs it again: then each of the dead letters that it had chosen must have been put back. */
+const redriveKilled = async (stage: Stage): Promise<void> => {
+  const { brokers, topics, dlt } = stage;
+  const chosen = (await readTopic(brokers, topics.deadLetters)).map(({ partition, offset }) => `${partition}:${offset}`);
+  const before = await ordersHeld(stage);
+  const killed = dlt(['redrive', '--all', '--yes', '--rate', '100']);
+  await waitFor('half of the redrive', async () => await ordersHeld(stage) - before >= chosen.length / 2);
+  killed.signal('SIGKILL');
+  const { code } = await killed.ended;
+  if (code !== null) throw new Error(`the redrive was done, with exit code ${code}, before it could be killed`);
+  await expectDone(dlt(['redrive', '--all', '--yes']));
+  const putBack = new Set((await readTopic(brokers, topics.orders)).map((record) => headerOf(record, 'redrive-of')));
+  const left = chosen.filter((position) => !putBack.has(position));
+  if (left.length > 0) throw new Error(`${left.length} dead letters were not put back, such as ${left.slice(0, 3).join(', ')}`);
 };
 
 export const drills: Drill[] = [
@@ -253,6 +279,23 @@ export const drills: Drill[] = [
     faults: async () => 1,
   },
   {
+    name: 'waiters', what: '5,000 clients wait with Prefer: wait=30 while service-b is away for 5 s; each is told its outcome in that one request',
+    quick: true, perSecond: 0, seconds: 0,
+    load: async ({ a, b, load }) => {
+      expectExit('service-b', await b.stop());
+      await load.burst(5_000);
+      const waiting = Promise.all([...load.accepted.keys()].map(async (orderId) => {
+        const response = await fetch(`${a.url}/orders/${orderId}`, { headers: { Prefer: 'wait=30' } });
+        return (await response.json() as { status: string }).status;
+      }));
+      await sleep(5_000);
+      b.start();
+      const pending = (await waiting).filter((status) => status === 'pending').length;
+      if (pending > 0) throw new Error(`${pending} of 5,000 were told that their order is pending`);
+    },
+    faults: async () => 1,
+  },
+  {
     name: 'shutdown', what: 'SIGTERM to each service: exit 0 within 10 s; a second signal ends at once', quick: true, perSecond: 200, seconds: 12,
     faults: async ({ a, b, brokers, topics, committedOffsets }) => {
       for (const service of [b, a]) {
@@ -292,6 +335,22 @@ export const drills: Drill[] = [
       stage.a.start();
       await stage.a.untilReady();
       await stage.load.run({ seconds: 2 });
+    },
+    faults: async () => 2,
+  },
+  {
+    name: 'redrive', what: 'a redrive SIGKILL half-way, run again; then twice at once, service-b SIGKILL meanwhile, until nothing may be put back',
+    quick: true, perSecond: 200, seconds: 3, env: { PAYMENT_SUCCESS_RATE: '0.5' },
+    load: async (stage) => {
+      await stage.load.run({ seconds: 3 });
+      await stage.settle();
+      await redriveKilled(stage);
+      for (let round = 0; round < 3; round += 1) {
+        await stage.settle();
+        const twice = [stage.dlt(['redrive', '--all', '--yes']), stage.dlt(['redrive', '--all', '--yes'])];
+        if (round === 0) await stage.b.kill();
+        await Promise.all(twice.map(expectDone));
+      }
     },
     faults: async () => 2,
   },

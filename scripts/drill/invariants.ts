@@ -17,6 +17,9 @@ type DeadLetter = {
 };
 type Outcome = { kind: 'payment' | 'dead letter'; at: number };
 
+/** How often a redrive may put the record of an order back, by default. */
+const REDRIVE_MAX = 3;
+
 const json = (record: TopicRecord): unknown => JSON.parse(record.value?.toString() ?? 'null');
 const groupBy = <T>(items: T[], keyOf: (item: T) => string): Map<string, T[]> => {
   const groups = new Map<string, T[]>();
@@ -45,6 +48,30 @@ const orderIdOf = (record: TopicRecord): string | undefined => {
   } catch {
     return undefined;
   }
+};
+
+const sameBytes = (one: Buffer | null, other: Buffer | null): boolean =>
+  isDeepStrictEqual(one && Buffer.from(one), other && Buffer.from(other));
+
+export const headerOf = ({ headers }: TopicRecord, name: string): string | undefined => headers.find(([one]) => one === name)?.[1];
+export const redriveCountOf = (record: TopicRecord): number => Number(headerOf(record, 'redrive-count') ?? 0);
+
+/** What a redrive put back is the original of the dead letter it names, and counts one more. */
+const checkPutBack = (orders: TopicRecord[], deadLetters: TopicRecord[]): string[] => {
+  const byPosition = new Map(deadLetters.map((record) => [`${record.partition}:${record.offset}`, record]));
+  return orders.flatMap((record) => {
+    const position = headerOf(record, 'redrive-of');
+    if (position === undefined) return [];
+    const where = `record ${record.partition}/${record.offset} of orders, put back from ${position},`;
+    const from = byPosition.get(position);
+    if (from === undefined) return [`${where} comes from no dead letter`];
+    const faults = [];
+    const value = original(json(from) as DeadLetter);
+    if (!sameBytes(record.key, from.key) || !sameBytes(record.value, value)) faults.push('does not hold the original');
+    if (redriveCountOf(record) !== redriveCountOf(from) + 1) faults.push(`counts ${redriveCountOf(record)} after ${redriveCountOf(from)}`);
+    if (redriveCountOf(record) > REDRIVE_MAX) faults.push(`was put back ${redriveCountOf(record)} times`);
+    return faults.map((fault) => `${where} ${fault}`);
+  });
 };
 
 /** Records of `orders` that have an outcome and lie at or behind the group's committed offset: after a clean shutdown there is none. */
@@ -78,6 +105,7 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
   const dead = groupBy(deadLetters.map((record) => ({ ...json(record) as DeadLetter, at: record.appendedAt })),
     ({ originalPartition, originalOffset }) => `${originalPartition}/${originalOffset}`);
   const orderRecords = new Map<string, TopicRecord[]>();
+  const isDead = ({ partition, offset }: TopicRecord): boolean => dead.has(`${partition}/${offset}`);
   const outcomes = new Map<string, Outcome>();
   /** By key: when its records so far had their first outcome. */
   const lastOutcome = new Map<string, number>();
@@ -88,12 +116,12 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
     const where = `${record.partition}/${record.offset}`;
     const orderId = orderIdOf(record);
     const letters = dead.get(where) ?? [];
-    const paidNow = orderId === undefined ? [] : paid.get(orderId) ?? [];
+    // A dead-lettered record may be put back, and its order be paid then: the payment is the outcome of the later record.
+    const paidNow = orderId === undefined || letters.length > 0 ? [] : paid.get(orderId) ?? [];
     if (orderId !== undefined) orderRecords.set(orderId, [...orderRecords.get(orderId) ?? [], record]);
     if (letters.length === 0 && paidNow.length === 0) violations.push(`record ${where} of orders has no outcome (${orderId})`);
-    if (letters.length > 0 && paidNow.length > 0) violations.push(`record ${where} of orders was paid and dead-lettered (${orderId})`);
     const bytes = letters[0] && original(letters[0]);
-    if (bytes !== undefined && !isDeepStrictEqual(bytes && Buffer.from(bytes), record.value && Buffer.from(record.value))) {
+    if (bytes !== undefined && !sameBytes(bytes, record.value)) {
       violations.push(`the dead letter of ${where} does not hold the record's bytes`);
     }
     const first = Math.min(...[...letters, ...paidNow].map(({ at }) => at));
@@ -105,6 +133,13 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
     outcomes.set(where, { kind: letters.length > 0 ? 'dead letter' : 'payment', at: first });
   }
 
+  for (const [orderId, records] of orderRecords) {
+    if (paid.has(orderId) && records.every(isDead)) violations.push(`${orderId} was paid, though each of its records was dead-lettered`);
+    for (const [count, alike] of groupBy(records, (record) => String(redriveCountOf(record)))) {
+      if (alike.some(isDead) && !alike.every(isDead)) violations.push(`records of ${orderId}, put back ${count} times, met different fates`);
+    }
+  }
+  violations.push(...checkPutBack(orders, deadLetters));
   for (const orderId of load.accepted.keys()) {
     if (!orderRecords.has(orderId)) violations.push(`accepted ${orderId} is not in orders`);
   }
@@ -132,7 +167,7 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
   }
 
   const repeats = [...orderRecords].reduce((sum, [orderId, records]) =>
-    sum + Math.max(0, (paid.get(orderId)?.length ?? 0) - records.length), 0);
+    sum + Math.max(0, (paid.get(orderId)?.length ?? 0) - records.filter((record) => !isDead(record)).length), 0);
   const repeatedLetters = [...dead.values()].reduce((sum, letters) => sum + letters.length - 1, 0);
   return { violations: [...new Set([...violations, ...load.violations])], duplicates: repeats + repeatedLetters, records: orders.length };
 };

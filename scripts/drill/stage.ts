@@ -83,6 +83,21 @@ const startService = async (name: 'service-a' | 'service-b', env: Record<string,
   };
 };
 
+export type DltRun = ReturnType<typeof startDlt>;
+
+/** service-b's command for dead letters, as a child process. */
+const startDlt = (env: Record<string, string>, args: string[]) => {
+  const output = { stdout: [] as string[], stderr: [] as string[] };
+  const child = startChild({
+    command: process.execPath,
+    args: ['--enable-source-maps', 'dist/dlt.js', ...args],
+    cwd: resolve(root, 'service-b'),
+    env: { ...process.env, ...env },
+    log: (line, stream) => void output[stream].push(line),
+  });
+  return { signal: child.signal, ended: child.exited.then((exit) => ({ ...exit, ...output })) };
+};
+
 /** The configs that `kafka/topics.conf` gives a topic, and more. */
 const configsOf = (topic: string, more: { name: string; value: string }[]): { name: string; value: string }[] =>
   [...(listedTopics().find((listed) => listed.topic === topic)?.configEntries ?? []), ...more];
@@ -133,7 +148,8 @@ export const createStage = async ({
     ORDERS_TOPIC: topics.orders, PAYMENTS_TOPIC: topics.payments, DLT_TOPIC: topics.deadLetters,
     LOG_LEVEL: 'info', ...env,
   };
-  const startB = () => startService('service-b', { ...shared, KAFKA_GROUP_ID: groupB }, nodeArgs);
+  const envB = { ...shared, KAFKA_GROUP_ID: groupB };
+  const startB = () => startService('service-b', envB, nodeArgs);
   const a = await startService('service-a', { ...shared, KAFKA_GROUP_ID: `a.${suffix}` }, nodeArgs);
   const members = [await startB()];
   const load = createLoad({ baseUrl: a.url, random, perSecond });
@@ -185,6 +201,7 @@ export const createStage = async ({
       await waitFor('every order to have its outcome', () => settled().catch(() => false), { timeoutMs, intervalMs: 250 });
       return (Date.now() - startedAt) / 1_000;
     },
+    dlt: (args: string[], settings: Record<string, string> = {}): DltRun => startDlt({ ...envB, ...settings }, args),
     recreateTopic: async (topic: keyof Topics): Promise<void> => {
       await createTopic(topics[topic], settings[topic]);
     },

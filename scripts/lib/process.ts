@@ -9,7 +9,9 @@ export type Child = ReturnType<typeof startChild>;
 /** How Node runs the services, as in their Dockerfiles. */
 export const serviceNodeArgs = ['--enable-source-maps'];
 
-type ChildOptions = { command: string; args: string[]; cwd?: string; env?: NodeJS.ProcessEnv; log: Log };
+type ChildOptions = {
+  command: string; args: string[]; cwd?: string; env?: NodeJS.ProcessEnv; log: (line: string, output: 'stdout' | 'stderr') => void;
+};
 
 // Ends the command when its parent is gone, however it went: the pipe on descriptor 3 then closes without the line
 // that the parent writes after a normal exit. SIGCONT first, since a stopped process would not take the SIGTERM.
@@ -25,8 +27,9 @@ export const startChild = ({ command, args, cwd, env, log }: ChildOptions) => {
   });
   const alive = child.stdio[3] as NodeJS.WritableStream;
   alive.on('error', () => undefined);
-  for (const output of [child.stdout, child.stderr]) {
-    if (output) createInterface({ input: output }).on('line', log);
+  for (const output of ['stdout', 'stderr'] as const) {
+    const input = child[output];
+    if (input) createInterface({ input }).on('line', (line) => log(line, output));
   }
   const exited = new Promise<Exit>((resolve, reject) => {
     child.once('error', reject);

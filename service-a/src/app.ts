@@ -2,13 +2,15 @@ import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { createAnswers } from './routes/answer';
+import { boardRoutes, type BoardFile } from './routes/board';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
 import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
 import { errorHandler, notFound } from './routes/problem';
 import type { Logger } from './utils/logger';
 
 /** The HTTP side of the service: no network and no Kafka of its own, so that tests can hold it. */
-export const createApp = ({ checks, corsOrigins, logger, ...orders }: OrderRoutesDeps & {
+export const createApp = ({ board, checks, corsOrigins, logger, ...orders }: OrderRoutesDeps & {
+  board: readonly BoardFile[];
   checks: ReadinessChecks;
   /** Origins that browsers may call from; `*` for all. */
   corsOrigins: string[];
@@ -20,6 +22,7 @@ export const createApp = ({ checks, corsOrigins, logger, ...orders }: OrderRoute
   app.options('*', helmet(), cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD', 'POST'] }));
   app.use(orderRoutes({ ...orders, answer, beginEvents }));
   app.use(healthRoutes({ service: 'service-a', checks, answer }));
+  app.use(boardRoutes(board));
   app.use(notFound);
   app.use(errorHandler({ answer, logger }));
   return app;

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
 import { createKafka } from './kafka/client';
@@ -10,6 +11,7 @@ import { createPlaceOrder } from './processors/place-order';
 import { createProjection } from './processors/projection';
 import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
+import { readBoard } from './routes/board';
 import { createLogger } from './utils/logger';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
@@ -67,6 +69,8 @@ const start = async (env: Env): Promise<void> => {
     streams,
     caughtUp: follower.caughtUp,
     checks: () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() }),
+    // Where the build leaves it, seen from dist/ and from src/ alike.
+    board: readBoard(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     logger,

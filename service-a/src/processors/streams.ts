@@ -18,7 +18,7 @@ const STREAMS_MAX = 1_000;
 /** A reader that has more than this waiting is cut off: it may come back and resume. */
 const WAITING_MAX_BYTES = 1_048_576;
 /** A resumed stream begins with no more than this: above it, reading the list anew is cheaper for both. */
-const REPLAY_MAX_CHARACTERS = WAITING_MAX_BYTES / 4;
+const REPLAY_MAX_CHARACTERS = WAITING_MAX_BYTES / 2;
 const FLUSH_INTERVAL_MS = 50;
 const COUNTS_INTERVAL_MS = 1_000;
 const HEARTBEAT_MS = 15_000;

@@ -3,6 +3,7 @@ import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-or
 import { createProjection, type Projection } from '../../src/processors/projection';
 import { createStreams } from '../../src/processors/streams';
 import { createWaiters } from '../../src/processors/waiters';
+import type { BoardFile } from '../../src/routes/board';
 import type { OrderCreated } from './builders';
 import { recordingLogger } from './fakes';
 
@@ -13,8 +14,9 @@ export const anApp = (differences: {
   caughtUp?: boolean;
   checks?: Record<string, boolean>;
   corsOrigins?: string[];
+  board?: BoardFile[];
 } = {}) => {
-  const { caughtUp = true, checks = {}, corsOrigins = ['*'], projection = createProjection({ max: 100 }) } = differences;
+  const { caughtUp = true, checks = {}, corsOrigins = ['*'], board = [], projection = createProjection({ max: 100 }) } = differences;
   const published: OrderCreated[] = [];
   const publish = async (_orderId: string, event: string): Promise<void> => void published.push(JSON.parse(event) as OrderCreated);
   const placeOrder = differences.placeOrder ?? createPlaceOrder({ projection, publish, timeoutMs: 1_000 });
@@ -23,7 +25,7 @@ export const anApp = (differences: {
   const feed = { position: () => '0', since: (id: string) => (id === '0' ? new Set<string>() : undefined) };
   const streams = createStreams({ projection, feed, logger });
   const app = createApp({
-    placeOrder, projection, waiters, streams, corsOrigins, logger,
+    board, placeOrder, projection, waiters, streams, corsOrigins, logger,
     caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
   });
   return { app, projection, published, lines, waiters, streams };

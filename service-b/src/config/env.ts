@@ -25,6 +25,7 @@ export const envSchema = z.object({
   PAYMENT_MAX_RETRIES: integer(0).max(20).default(3),
   PAYMENT_RETRY_BASE_MS: integer(1).max(60_000).default(100),
   PAYMENT_CONCURRENCY: integer(1).max(10_000).default(256),
+  REDRIVE_MAX: integer(0).max(1_000_000).default(3),
 });
 
 export type Env = z.output<typeof envSchema>;

@@ -1,30 +1,43 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
+import { z } from 'zod';
 
 /** A record as it was consumed. */
 export type ConsumedRecord = { topic: string; partition: number; message: KafkaMessage };
 
-type ValueEncoding = 'json' | 'utf8' | 'base64' | 'none';
-
 /** The value of a record of `orders.DLT`. Field by field: see `kafka/asyncapi.yaml`. */
-export type DeadLetter = {
-  originalTopic: string;
-  originalPartition: number;
-  originalOffset: string;
-  originalKey: string | null;
-  originalKeyEncoding?: 'base64';
-  originalValue: unknown;
-  originalValueEncoding: ValueEncoding;
-  errorType: string;
-  errorMessage: string;
-  errorStack: string;
-  failedAt: string;
-  retryCount: number;
-};
+const deadLetterSchema = z.object({
+  originalTopic: z.string(),
+  originalPartition: z.int().nonnegative(),
+  originalOffset: z.string().regex(/^\d+$/, 'Must be decimal text'),
+  originalKey: z.string().nullable(),
+  originalKeyEncoding: z.literal('base64').optional(),
+  originalValue: z.unknown(),
+  originalValueEncoding: z.enum(['json', 'utf8', 'base64', 'none']),
+  errorType: z.string(),
+  errorMessage: z.string(),
+  errorStack: z.string(),
+  failedAt: z.iso.datetime({ offset: true }),
+  retryCount: z.int().nonnegative(),
+}).refine(({ originalValue: value, originalValueEncoding: encoding }) => {
+  if (encoding === 'none') return value === null;
+  return encoding === 'json' || typeof value === 'string';
+}, { path: ['originalValue'], message: 'Must be what originalValueEncoding says' });
+
+export type DeadLetter = z.output<typeof deadLetterSchema>;
+
+type EncodedValue = Pick<DeadLetter, 'originalValue' | 'originalValueEncoding'>;
+type EncodedKey = Pick<DeadLetter, 'originalKey' | 'originalKeyEncoding'>;
+
+/** A record of `orders.DLT` that is no dead letter. */
+export class UnreadableDeadLetterError extends Error {
+  override readonly name = 'UnreadableDeadLetterError';
+}
 
 /** `ignoreBOM` keeps a byte order mark as a character: with it dropped, the exact bytes could not be had back. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-const exactText = (bytes: Uint8Array): string | undefined => {
+/** The text of bytes that are UTF-8; its bytes are the same again. */
+export const exactText = (bytes: Uint8Array): string | undefined => {
   try {
     return utf8.decode(bytes);
   } catch {
@@ -45,7 +58,7 @@ const exactJson = (text: string): { value: unknown } | undefined => {
   }
 };
 
-const encodeValue = (bytes: Buffer | null): Pick<DeadLetter, 'originalValue' | 'originalValueEncoding'> => {
+const encodeValue = (bytes: Buffer | null): EncodedValue => {
   if (bytes === null) return { originalValue: null, originalValueEncoding: 'none' };
   const text = exactText(bytes);
   if (text === undefined) return { originalValue: bytes.toString('base64'), originalValueEncoding: 'base64' };
@@ -53,7 +66,7 @@ const encodeValue = (bytes: Buffer | null): Pick<DeadLetter, 'originalValue' | '
   return json === undefined ? { originalValue: text, originalValueEncoding: 'utf8' } : { originalValue: json.value, originalValueEncoding: 'json' };
 };
 
-const encodeKey = (bytes: Buffer | null): Pick<DeadLetter, 'originalKey' | 'originalKeyEncoding'> => {
+const encodeKey = (bytes: Buffer | null): EncodedKey => {
   if (bytes === null) return { originalKey: null };
   const text = exactText(bytes);
   return text === undefined ? { originalKey: bytes.toString('base64'), originalKeyEncoding: 'base64' } : { originalKey: text };
@@ -83,11 +96,11 @@ const failureHeaders = ({ topic, partition, message }: ConsumedRecord, error: Er
   '__dlq.errors.message': error.message.slice(0, MAX_HEADER_CHARACTERS),
 });
 
-const serialise = (rest: Omit<DeadLetter, 'originalValue' | 'originalValueEncoding'>, value: Buffer | null): string => {
+const serialise = (rest: Omit<DeadLetter, keyof EncodedValue>, value: Buffer | null): string => {
   const { originalTopic, originalPartition, originalOffset, originalKey, originalKeyEncoding, ...failure } = rest;
-  const wrap = (encoded: Pick<DeadLetter, 'originalValue' | 'originalValueEncoding'>): string => JSON.stringify({
+  const wrap = (encoded: EncodedValue): string => JSON.stringify({
     originalTopic, originalPartition, originalOffset, originalKey, originalKeyEncoding, ...encoded, ...failure,
-  } satisfies Omit<DeadLetter, 'originalKeyEncoding'> & { originalKeyEncoding: 'base64' | undefined });
+  } satisfies DeadLetter);
   const encoded = encodeValue(value);
   try {
     return wrap(encoded);
@@ -123,3 +136,47 @@ export const toDeadLetter = ({ record, error, retryCount, failedAt, groupId }: {
   }, record.message.value),
   headers: { ...sendableHeaders(record.message.headers), ...failureHeaders(record, error, groupId, retryCount + 1) },
 });
+
+/**
+ * Reads the value of a record of `orders.DLT`, whoever wrote it.
+ * @throws UnreadableDeadLetterError
+ */
+export const readDeadLetter = (value: Buffer | null): DeadLetter => {
+  let json: unknown;
+  try {
+    json = JSON.parse(value?.toString() ?? '');
+  } catch (cause) {
+    throw new UnreadableDeadLetterError('not JSON', { cause });
+  }
+  const parsed = deadLetterSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new UnreadableDeadLetterError(`not a dead letter: ${issue?.path.join('.') || 'value'}: ${issue?.message}`);
+};
+
+const decode = (value: unknown, encoding: DeadLetter['originalValueEncoding']): Buffer | null => {
+  if (encoding === 'none') return null;
+  return encoding === 'json' ? Buffer.from(JSON.stringify(value)) : Buffer.from(String(value), encoding);
+};
+
+export type Original = { partition: number; key: Buffer | null; value: Buffer | null; headers: IHeaders };
+
+/**
+ * The record that `toDeadLetter` wrapped: partition, and to the byte its key, value and headers.
+ * @param headers those of the dead letter
+ * @throws UnreadableDeadLetterError when the value is nested too deep to be written out here
+ */
+export const originalOf = (letter: DeadLetter, headers: IHeaders = {}): Original => {
+  const { originalPartition, originalKey, originalKeyEncoding = 'utf8', originalValue, originalValueEncoding } = letter;
+  const own = Object.entries(sendableHeaders(headers)).filter(([name]) => !name.startsWith('__dlq.errors.'));
+  try {
+    return {
+      partition: originalPartition,
+      key: decode(originalKey, originalKey === null ? 'none' : originalKeyEncoding),
+      value: decode(originalValue, originalValueEncoding),
+      headers: Object.fromEntries(own),
+    };
+  } catch (cause) {
+    throw new UnreadableDeadLetterError('the original is nested too deep to be written out', { cause });
+  }
+};

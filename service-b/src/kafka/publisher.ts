@@ -22,11 +22,14 @@ type Waiting = {
   reject: (reason: unknown) => void;
 };
 
-/** KafkaJS groups a batch by partition in quadratic time: past some hundreds of records one batch more is cheaper. */
-const MAX_RECORDS = 500;
-/** Keeps a batch below the topic's max.message.bytes; a larger record goes alone. */
-const MAX_BYTES = 900_000;
-const RECORD_OVERHEAD_BYTES = 64;
+/** What goes into one request at most. */
+export const BATCH = {
+  /** KafkaJS groups a batch by partition in quadratic time: past some hundreds of records one batch more is cheaper. */
+  records: 500,
+  /** Keeps a batch below the topic's max.message.bytes; a larger record goes alone. */
+  bytes: 900_000,
+  recordOverheadBytes: 64,
+};
 /**
  * A batch of at least `records` means load: for `forMs` from then on, requests start at least `restMs` apart, so that what trickles in
  * (orders that had to wait for the gateway) goes along with the others. Below it, nothing is delayed.
@@ -63,7 +66,7 @@ export const createPublisher = ({ producer, topic, logger }: {
 
   const takeBatch = (): Waiting[] => {
     const batch: Waiting[] = [];
-    const most = isolate > 0 ? 1 : MAX_RECORDS;
+    const most = isolate > 0 ? 1 : BATCH.records;
     let bytes = 0;
     let taken = 0;
     for (const waiting of queue) {
@@ -71,7 +74,7 @@ export const createPublisher = ({ producer, topic, logger }: {
         waiting.reject(waiting.signal.reason);
       } else {
         bytes += waiting.bytes;
-        if (batch.length > 0 && (bytes > MAX_BYTES || batch.length === most)) break;
+        if (batch.length > 0 && (bytes > BATCH.bytes || batch.length === most)) break;
         batch.push(waiting);
       }
       taken += 1;
@@ -160,7 +163,7 @@ export const createPublisher = ({ producer, topic, logger }: {
     /** Resolves once all in-sync replicas hold the record; rejects with the reason of `signal` if that aborts before the record is sent. */
     publish: ({ key, value, headers = {}, fallbackPartition }: OutcomeRecord, signal: AbortSignal): Promise<Position> =>
       new Promise((resolve, reject) => {
-        const bytes = (key?.length ?? 0) + Buffer.byteLength(value) + RECORD_OVERHEAD_BYTES;
+        const bytes = (key?.length ?? 0) + Buffer.byteLength(value) + BATCH.recordOverheadBytes;
         queue.push({ message: { key, value, headers, fallbackPartition }, bytes, signal, resolve, reject });
         if (!sending) void drain();
       }),

@@ -4,10 +4,12 @@ import { createLimiter } from '../utils/limiter';
 
 export type ChargeRequest = {
   orderId: string;
-  /** Idempotency key: a gateway that saw it before answers as it did then and charges nothing. */
+  /** Idempotency key: whatever was approved under it is never charged again. */
   paymentId: string;
   amount: number;
   currency: string;
+  /** How often the order was put back after a failure; each time the gateway decides anew. */
+  redrive: number;
   /** 0 for the first try. */
   attempt: number;
 };
@@ -27,23 +29,24 @@ const draw = (trait: string, orderId: string): number => {
 };
 
 /**
- * How often the gateway is unavailable before it answers for an order: 0 for all but `transientRate` of the orders;
+ * How often the gateway is unavailable before it answers: 0 for all but `transientRate` of the draws;
  * for those once with a chance of 1/2, twice with 1/4, and so on.
  */
-const outagesBefore = (orderId: string, transientRate: number): number => {
-  const u = draw('outage', orderId);
-  return u < transientRate ? 1 + Math.floor(-Math.log2(1 - u / transientRate)) : 0;
-};
+const outagesBefore = (u: number, transientRate: number): number =>
+  (u < transientRate ? 1 + Math.floor(-Math.log2(1 - u / transientRate)) : 0);
 
-/** The simulation: a pure function of order and attempt, so that a redelivered order meets the same fate. */
-export const decidePayment = (orderId: string, attempt: number, { successRate, transientRate }: Fate): ChargeResult => {
-  if (attempt < outagesBefore(orderId, transientRate)) return { kind: 'unavailable', reason: 'gateway unavailable' };
-  return draw('charge', orderId) < successRate ? { kind: 'approved' } : { kind: 'declined', reason: 'payment gateway declined' };
+/** The simulation: a pure function of order, redrive and attempt, so that a redelivered order meets the same fate. */
+export const decidePayment = (
+  { orderId, redrive, attempt }: Pick<ChargeRequest, 'orderId' | 'redrive' | 'attempt'>, { successRate, transientRate }: Fate,
+): ChargeResult => {
+  const drawOf = (trait: string): number => draw(redrive === 0 ? trait : `${trait}:${redrive}`, orderId);
+  if (attempt < outagesBefore(drawOf('outage'), transientRate)) return { kind: 'unavailable', reason: 'gateway unavailable' };
+  return drawOf('charge') < successRate ? { kind: 'approved' } : { kind: 'declined', reason: 'payment gateway declined' };
 };
 
 /** A stand-in for a payment provider: answers after `latencyMs`, and works on at most `concurrency` calls at a time. */
 export const createSimulatedGateway = ({ latencyMs, concurrency, ...fate }: Fate & { latencyMs: number; concurrency: number }): Gateway => {
-  const decide = ({ orderId, attempt }: ChargeRequest): ChargeResult => decidePayment(orderId, attempt, fate);
+  const decide = (request: ChargeRequest): ChargeResult => decidePayment(request, fate);
   if (latencyMs === 0) return decide;
   const limit = createLimiter(concurrency);
   return (request, signal) => limit(async () => {

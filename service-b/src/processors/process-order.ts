@@ -2,6 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { ConsumedRecord } from '../kafka/dead-letter';
 import { readOrder, type PaymentCompleted } from '../kafka/messages';
+import { redriveCountOf } from '../kafka/redrive-headers';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 import { GatewayUnavailableError, PaymentDeclinedError, type Order } from './order';
 
@@ -66,9 +67,9 @@ export const createProcessOrder = ({ gateway, publishPayment, publishDeadLetter,
   };
 
   /** @returns the error to dead-letter with, or undefined once approved */
-  const charge = async (order: Order, paymentId: string, signal: AbortSignal): Promise<{ error?: Error; retryCount: number }> => {
+  const charge = async (request: Omit<ChargeRequest, 'attempt'>, signal: AbortSignal): Promise<{ error?: Error; retryCount: number }> => {
     for (let attempt = 0; ; attempt += 1) {
-      const result = await ask({ orderId: order.orderId, paymentId, amount: order.amount, currency: order.currency, attempt }, signal);
+      const result = await ask({ ...request, attempt }, signal);
       if (result.kind === 'approved') return { retryCount: attempt };
       if (result.kind === 'declined') return { error: new PaymentDeclinedError(result.reason), retryCount: attempt };
       if (attempt === maxRetries) return { error: new GatewayUnavailableError(result.reason), retryCount: attempt };
@@ -87,8 +88,10 @@ export const createProcessOrder = ({ gateway, publishPayment, publishDeadLetter,
     } catch (error) {
       return publishDeadLetter({ record, error: toError(error), retryCount: 0 }, signal);
     }
-    const paymentId = paymentIdOf(order.orderId);
-    const { error, retryCount } = await charge(order, paymentId, signal);
+    const { orderId, amount, currency } = order;
+    const paymentId = paymentIdOf(orderId);
+    const redrive = redriveCountOf(record.message.headers);
+    const { error, retryCount } = await charge({ orderId, paymentId, amount, currency, redrive }, signal);
     if (error === undefined) return publishPayment(completed(order, paymentId), record, signal);
     return publishDeadLetter({ record, error, retryCount }, signal);
   };

@@ -32,6 +32,7 @@ describe('settings are taken', () => {
       PAYMENT_MAX_RETRIES: 3,
       PAYMENT_RETRY_BASE_MS: 100,
       PAYMENT_CONCURRENCY: 256,
+      REDRIVE_MAX: 3,
     });
   });
 
@@ -56,6 +57,7 @@ describe('settings are refused', () => {
     ['PORT', '65536'], ['PORT', 'http'], ['LOG_LEVEL', 'loud'], ['LOG_TRAIL_PER_SECOND', '-1'], ['KAFKA_BROKERS', 'kafka'], ['KAFKA_BROKERS', ','],
     ['PAYMENT_SUCCESS_RATE', '1.1'], ['PAYMENT_SUCCESS_RATE', '80%'], ['PAYMENT_TRANSIENT_RATE', '-0.1'], ['PAYMENT_LATENCY_MS', '60001'],
     ['PAYMENT_MAX_RETRIES', '21'], ['PAYMENT_MAX_RETRIES', '1.5'], ['PAYMENT_RETRY_BASE_MS', '0'], ['PAYMENT_CONCURRENCY', '0'],
+    ['REDRIVE_MAX', '-1'],
   ])('When %s is %p, then the message names it', (name, value) => {
     expect(faultsOf({ [name]: value })).toMatch(new RegExp(`^Invalid settings: ${name}: `));
   });

@@ -1,4 +1,8 @@
-import { toDeadLetter, type ConsumedRecord, type DeadLetter } from '../../src/kafka/dead-letter';
+import { isDeepStrictEqual } from 'node:util';
+import type { IHeaders } from 'kafkajs';
+import {
+  originalOf, readDeadLetter, toDeadLetter, UnreadableDeadLetterError, type ConsumedRecord, type DeadLetter,
+} from '../../src/kafka/dead-letter';
 import { readOrder } from '../../src/kafka/messages';
 import { PaymentDeclinedError } from '../../src/processors/order';
 import { anOrderCreated, aRecord, orderIdOf, seededRandom } from '../support/builders';
@@ -16,17 +20,8 @@ const wrapped = (record: ConsumedRecord, { error = declined(), retryCount = 0 }:
 const wrappedValue = (value: Buffer | string | null): DeadLetter =>
   wrapped(aRecord({ value: value === null ? null : Buffer.from(value) })).letter;
 
-/** The bytes that a reader of a dead letter has back: of its value, and of its key. */
-const bytesBack = (text: unknown, encoding: DeadLetter['originalValueEncoding'] | undefined): Buffer | null => {
-  switch (encoding) {
-    case 'json': return Buffer.from(JSON.stringify(text));
-    case 'base64': return Buffer.from(text as string, 'base64');
-    case 'none': return null;
-    default: return text === null ? null : Buffer.from(text as string);
-  }
-};
-const valueBack = ({ originalValue, originalValueEncoding }: DeadLetter): Buffer | null => bytesBack(originalValue, originalValueEncoding);
-const keyBack = ({ originalKey, originalKeyEncoding }: DeadLetter): Buffer | null => bytesBack(originalKey, originalKeyEncoding);
+const valueBack = (letter: DeadLetter): Buffer | null => originalOf(letter).value;
+const keyBack = (letter: DeadLetter): Buffer | null => originalOf(letter).key;
 
 describe('envelope', () => {
   test('When an order is declined, then its dead letter says what, where and why', () => {
@@ -142,25 +137,6 @@ describe('original value', () => {
     const lost = Array.from({ length: 120 }, (_, index) => limit - 100 + index).filter((depth) => !isExactAt(depth, '[', ']'));
     expect(lost).toEqual([]);
   });
-
-  test('When it is any bytes, then they can be had back', () => {
-    const random = seededRandom(7);
-    const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
-    const tokens = ['{', '}', '[', ']', ',', ':', '"', '"a"', '"__proto__"', '1', '-0', '1.0', '1e400', 'null', 'true', ' ', '\n', '\\', '\\u', 'ä', '😀', '\u{feff}'];
-    const anything = (): Buffer => {
-      const length = Math.floor(random() * 12);
-      return random() < 0.5
-        ? Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)))
-        : Buffer.from(Array.from({ length }, () => pick(tokens)).join(''));
-    };
-    const values = Array.from({ length: 500 }, anything);
-    const lost = values.filter((value, index) => {
-      const key = values[values.length - 1 - index]!;
-      const { letter } = wrapped(aRecord({ key, value }));
-      return !valueBack(letter)?.equals(value) || !keyBack(letter)?.equals(key);
-    });
-    expect(lost).toEqual([]);
-  });
 });
 
 describe('original key', () => {
@@ -211,5 +187,74 @@ describe('headers', () => {
   ])('When the original has a header with %s, then KafkaJS can send what becomes of it', (_what, headers) => {
     const parts = Object.values(wrapped(aRecord({ headers })).headers).flat();
     expect(parts.filter((part) => typeof part !== 'string' && !Buffer.isBuffer(part))).toEqual([]);
+  });
+});
+
+describe('original', () => {
+  const random = seededRandom(7);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+  const tokens = ['{', '}', '[', ']', ',', ':', '"', '"a"', '"__proto__"', '1', '-0', '1.0', '1e400', 'null', 'true', ' ', '\n', '\\', '\\u',
+    'ä', '😀', '\u{feff}'];
+  const bytes = (): Buffer => {
+    const length = Math.floor(random() * 12);
+    return random() < 0.5
+      ? Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)))
+      : Buffer.from(Array.from({ length }, () => pick(tokens)).join(''));
+  };
+  const bytesOrNull = (): Buffer | null => (random() < 0.1 ? null : bytes());
+  const values = (): IHeaders[string] => (random() < 0.3 ? [bytes(), bytes(), bytes()] : bytes());
+  const headers = (): IHeaders => Object.fromEntries(['trace', 'ä b', '', 'redrive-count', '__dlq.other', 'constructor']
+    .filter(() => random() < 0.5).map((name) => [name, values()]));
+  /** Every value of a header as a list: KafkaJS sends one and a list of one alike. */
+  const listed = (some: IHeaders = {}) => Object.fromEntries(Object.entries(some).map(([name, value]) => [name, [value].flat()]));
+
+  test('When it is any record, then it can be had back from its dead letter to the byte', () => {
+    const any = Array.from({ length: 1_000 }, () => ({ key: bytesOrNull(), value: bytesOrNull(), headers: headers() }));
+    const lost = any.filter((message) => {
+      const written = wrapped(aRecord(message));
+      const back = originalOf(readDeadLetter(Buffer.from(written.value)), written.headers);
+      return !isDeepStrictEqual({ ...back, headers: listed(back.headers) }, { partition: 1, ...message, headers: listed(message.headers) });
+    });
+    expect(lost).toEqual([]);
+  });
+
+  test('When its dead letter is put back and fails again, then the second dead letter holds the same', () => {
+    const first = wrapped(aRecord({ value: Buffer.from('{bad'), headers: { trace: Buffer.from([0xff]) } }));
+    const original = originalOf(first.letter, first.headers);
+    const second = wrapped(aRecord({ ...original, headers: { ...original.headers, 'redrive-count': '1', 'redrive-of': '2:41' } }));
+    expect(originalOf(second.letter, second.headers)).toMatchObject({
+      ...original, headers: { 'trace': [Buffer.from([0xff])], 'redrive-count': ['1'] },
+    });
+  });
+
+  test('When it is nested too deep to be written out, then the dead letter counts as unreadable', () => {
+    const depth = 100_000;
+    const letter = { ...wrapped(aRecord()).letter, originalValue: JSON.parse('['.repeat(depth) + ']'.repeat(depth)) as unknown };
+    expect(() => originalOf(letter)).toThrow(UnreadableDeadLetterError);
+  });
+});
+
+describe('reading', () => {
+  const { letter } = wrapped(aRecord());
+
+  test('When a newer writer added a field, then the rest is read', () => {
+    expect(readDeadLetter(Buffer.from(JSON.stringify({ ...letter, severity: 1 })))).toEqual(letter);
+  });
+
+  test.each([
+    ['has no value', null, 'not JSON'],
+    ['is no JSON', '{bad', 'not JSON'],
+    ['is no object', '[]', 'value'],
+    ['has no error type', JSON.stringify({ ...letter, errorType: undefined }), 'errorType'],
+    ['failed at no time', JSON.stringify({ ...letter, failedAt: 'yesterday' }), 'failedAt'],
+    ['has a negative count', JSON.stringify({ ...letter, retryCount: -1 }), 'retryCount'],
+    ['has an unknown encoding', JSON.stringify({ ...letter, originalValueEncoding: 'gzip' }), 'originalValueEncoding'],
+    ['has an object as text', JSON.stringify({ ...letter, originalValue: {}, originalValueEncoding: 'utf8' }), 'originalValue'],
+    ['has JSON of nothing', JSON.stringify({ ...letter, originalValue: undefined }), 'originalValue'],
+    ['has a value where there was none', JSON.stringify({ ...letter, originalValueEncoding: 'none' }), 'originalValue'],
+  ])('When a record %s, then it is unreadable and the message names what is wrong', (_what, value, named) => {
+    const read = () => readDeadLetter(value === null ? null : Buffer.from(value));
+    expect(read).toThrow(UnreadableDeadLetterError);
+    expect(read).toThrow(named);
   });
 });

@@ -53,8 +53,14 @@ describe('an order is paid', () => {
   test('When the gateway is asked, then it is given the payment id as the idempotency key, and which attempt it is', async () => {
     const { run, asked } = aProcessor([unavailable, approved]);
     await run();
-    const request = { orderId: orderIdOf(0), paymentId: paymentIdOf(orderIdOf(0)), amount: 99.99, currency: 'USD' };
+    const request = { orderId: orderIdOf(0), paymentId: paymentIdOf(orderIdOf(0)), amount: 99.99, currency: 'USD', redrive: 0 };
     expect(asked).toEqual([{ ...request, attempt: 0 }, { ...request, attempt: 1 }]);
+  });
+
+  test('When the record was put back, then the gateway is told how often, and the payment id is the same', async () => {
+    const { run, asked } = aProcessor();
+    await run(aRecord({ headers: { 'redrive-count': Buffer.from('2') } }));
+    expect(asked).toMatchObject([{ redrive: 2, attempt: 0, paymentId: paymentIdOf(orderIdOf(0)) }]);
   });
 
   test('When the same order comes twice, then both payments have one payment id', async () => {
@@ -134,7 +140,7 @@ describe('every fate of the simulation', () => {
     const outcomes = new Map<string, string[]>();
     const note = (orderId: string, what: string): void => void outcomes.set(orderId, [...(outcomes.get(orderId) ?? []), what]);
     const process = createProcessOrder({
-      gateway: ({ orderId, attempt }) => decidePayment(orderId, attempt, fate),
+      gateway: (request) => decidePayment(request, fate),
       publishPayment: async ({ data }) => note(data.orderId, 'approved'),
       publishDeadLetter: async ({ record, error }) => note(String(record.message.key), error.name),
       maxRetries: 3,
@@ -143,7 +149,8 @@ describe('every fate of the simulation', () => {
     const ids = Array.from({ length: 2_000 }, (_, number) => orderIdOf(number));
     await Promise.all(ids.map((id) => process(aRecordOf(id), new AbortController().signal)));
     const names = { approved: 'approved', declined: 'PaymentDeclinedError', unavailable: 'GatewayUnavailableError' };
-    expect(ids.map((id) => outcomes.get(id))).toEqual(ids.map((id) => [names[decidePayment(id, 3, fate).kind]]));
+    const decided = (orderId: string) => names[decidePayment({ orderId, redrive: 0, attempt: 3 }, fate).kind];
+    expect(ids.map((id) => outcomes.get(id))).toEqual(ids.map((id) => [decided(id)]));
   });
 });
 

@@ -1,0 +1,53 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import type { Page } from 'playwright-core';
+import { createRandom } from './drill/random';
+import { createStage } from './drill/stage';
+import { startLocalBroker } from './lib/broker';
+import { launchChromium } from './lib/chromium';
+import { waitFor } from './lib/process';
+
+const root = resolve(__dirname, '..');
+const ORDERS = 400;
+const PER_SECOND = 40;
+
+const pictures = [{ colorScheme: 'light', file: 'docs/board.png' }, { colorScheme: 'dark', file: 'docs/board-dark.png' }] as const;
+
+const take = async (page: Page): Promise<void> => {
+  for (const { colorScheme, file } of pictures) {
+    await page.emulateMedia({ colorScheme });
+    const path = resolve(root, file);
+    await page.screenshot({ path });
+    console.log(`${relative(root, path)}: ${Math.ceil((await stat(path)).size / 1_000)} kB`);
+  }
+};
+
+/** Pictures of the board while the pair works, on a broker of its own. The gateway takes its time, so that some orders are pending. */
+const main = async (): Promise<void> => {
+  const browser = await launchChromium();
+  const dataDir = await mkdtemp(join(tmpdir(), 'screenshot-'));
+  const broker = await startLocalBroker({ dataDir, log: () => undefined });
+  const stage = await createStage({
+    name: 'screenshot', brokers: broker.brokers, random: createRandom(6), perSecond: PER_SECOND, env: { PAYMENT_LATENCY_MS: '120' },
+  });
+  try {
+    await stage.untilReady();
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    await page.goto(stage.a.url);
+    const load = stage.load.run({ seconds: 60, orders: ORDERS });
+    await waitFor('most orders on the board', async () => Number(await page.locator('#held').innerText()) > 0.9 * ORDERS);
+    await take(page);
+    await load;
+  } finally {
+    await browser.close();
+    await stage.close();
+    await broker.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+};
+
+main().then(() => process.exit(0), (error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

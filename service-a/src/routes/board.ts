@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { Router } from 'express';
+import helmet from 'helmet';
+import { methodNotAllowed } from './problem';
+
+export type BoardFile = { path: string; type: string; body: Buffer };
+
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** Reads what the build left in `folder`: index.html is served at `/`, the rest below `/board/`. Throws when there is none. */
+export const readBoard = (folder: string): BoardFile[] => readdirSync(folder)
+  .filter((name) => extname(name) in types)
+  .map((name) => ({ path: name === 'index.html' ? '/' : `/board/${name}`, type: types[extname(name)]!, body: readFileSync(join(folder, name)) }));
+
+/** The page may load its own files and call its own server, and nothing else; no text can become script. */
+const security = helmet({
+  xFrameOptions: { action: 'deny' },
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'"],
+      imgSrc: ["'self'"],
+      connectSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+      requireTrustedTypesFor: ["'script'"],
+      trustedTypes: ["'none'"],
+    },
+  },
+});
+
+/** The board: a page and its few files, from memory. A browser asks each time whether they are still the same. */
+export const boardRoutes = (files: readonly BoardFile[]): Router => {
+  const router = Router();
+  for (const { path, type, body } of files) {
+    const headers = { 'Content-Type': type, 'Cache-Control': 'no-cache', 'ETag': `"${createHash('sha256').update(body).digest('base64url')}"` };
+    router.route(path)
+      // Express answers 304 by itself, by the ETag.
+      .get(security, (_req, res) => void res.set(headers).send(body))
+      .all(methodNotAllowed('GET, HEAD'));
+  }
+  return router;
+};

@@ -1,0 +1,149 @@
+import { createInterface } from 'node:readline';
+import type { Kafka } from 'kafkajs';
+import winston from 'winston';
+import { loadEnv, type Env } from './config/env';
+import { readCommand, UsageError, type Command, type RedriveCommand } from './dead-letters/command';
+import { createLog, type Log } from './dead-letters/log';
+import { list, show, stats, type Found } from './dead-letters/look';
+import { createRedrive, type Outcome } from './dead-letters/redrive';
+import { createKafka } from './kafka/client';
+import { createLogReader } from './kafka/log-reader';
+import { keyPartitioner } from './kafka/partitioner';
+import { createProgress } from './utils/progress';
+
+/** Somebody asked the program to end: `exitCode` is 128 and the number of the signal. */
+class Stopped extends Error {
+  override readonly name = 'Stopped';
+
+  constructor(readonly exitCode: number) {
+    super('stopped');
+  }
+}
+
+const progress = createProgress(process.stderr);
+
+const print = (text: string): void => {
+  progress.clear();
+  if (text !== '') process.stdout.write(`${text}\n`);
+};
+
+const remark = (text: string): void => {
+  progress.clear();
+  process.stderr.write(`${text}\n`);
+};
+
+/** Aborts at the first signal; the second one ends the process at once. */
+const stopOnSignal = (): AbortSignal => {
+  const stop = new AbortController();
+  let askedAt = 0;
+  for (const [signal, exitCode] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+    process.on(signal, () => {
+      // npm passes a Ctrl+C on that the terminal has sent here already, so only a later one is a second one.
+      if (stop.signal.aborted && Date.now() - askedAt > 1_000) process.exit(exitCode);
+      if (stop.signal.aborted) return;
+      askedAt = Date.now();
+      stop.abort(new Stopped(exitCode));
+    });
+  }
+  return stop.signal;
+};
+
+type Session = { env: Env; kafka: Kafka; log: Log; signal: AbortSignal };
+
+/** Whether the person at the terminal wants it. @throws when there is no terminal */
+const confirm = async (count: number, signal: AbortSignal): Promise<boolean> => {
+  if (!process.stdin.isTTY) throw new Error(`that would put ${count} dead letters back: add --yes, as there is no terminal to ask at`);
+  progress.clear();
+  process.stderr.write(`Put ${count} dead letters back? (y/N) `);
+  const lines = createInterface({ input: process.stdin, signal });
+  const { value } = await lines[Symbol.asyncIterator]().next() as IteratorResult<string, undefined>;
+  lines.close();
+  signal.throwIfAborted();
+  return /^y(es)?$/i.test(value?.trim() ?? '');
+};
+
+const redrive = async (command: RedriveCommand, { env, kafka, log, signal }: Session): Promise<Outcome> => {
+  const producer = kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } });
+  let connecting: Promise<void> | undefined;
+  const put = createRedrive({
+    log,
+    topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC },
+    max: env.REDRIVE_MAX,
+    send: async (messages) => {
+      await (connecting ??= producer.connect());
+      await producer.send({ topic: env.ORDERS_TOPIC, acks: -1, timeout: 5_000, messages });
+    },
+    confirm: async (count) => command.yes || count === 1 || confirm(count, signal),
+    print,
+    progress: progress.show,
+    signal,
+  });
+  try {
+    return await put(command);
+  } finally {
+    await producer.disconnect();
+  }
+};
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Says what became of a redrive. @returns the exit code */
+const report = ({ chosen, skipped, toPutBack, putBack, refused, stopped }: Outcome, { dryRun }: RedriveCommand): number => {
+  print([
+    `chosen    ${chosen}`,
+    ...[...skipped].map(([reason, count]) => `skipped   ${count}: ${reason}`),
+    dryRun ? `would put back  ${toPutBack}` : `put back  ${putBack}${putBack === toPutBack ? '' : ` of ${toPutBack}`}`,
+  ].join('\n'));
+  if (refused.length > 0) remark(`the topic takes no record as large as these: ${refused.join(', ')}`);
+  if (stopped !== undefined) remark(`${reasonOf(stopped)}; run it again to go on`);
+  if (stopped instanceof Stopped) return stopped.exitCode;
+  return dryRun || putBack === toPutBack ? 0 : 1;
+};
+
+const execute = async (command: Exclude<Command, { name: 'help' }>, env: Env): Promise<number> => {
+  const signal = stopOnSignal();
+  const kafka = createKafka({
+    brokers: env.KAFKA_BROKERS,
+    clientId: `${env.KAFKA_CLIENT_ID}-dlt`,
+    // What matters of a failure is in the error that is thrown.
+    logger: winston.createLogger({ silent: true }),
+  });
+  const reader = createLogReader({ kafka, brokers: env.KAFKA_BROKERS, groupId: env.KAFKA_GROUP_ID });
+  const log = createLog({ reader, progress: progress.show, signal });
+  const tell = ({ text, remark: said }: Found): number => {
+    print(text);
+    if (said !== undefined) remark(said);
+    return 0;
+  };
+  try {
+    switch (command.name) {
+      case 'list': return tell(await list(log, env.DLT_TOPIC, command));
+      case 'show': return tell(await show(log, env.DLT_TOPIC, command));
+      case 'stats': return tell(await stats(log, env.DLT_TOPIC, command));
+      case 'redrive': return report(await redrive(command, { env, kafka, log, signal }), command);
+    }
+  } finally {
+    await reader.close();
+  }
+};
+
+const main = async (): Promise<number> => {
+  try {
+    const command = readCommand(process.argv.slice(2), Date.now());
+    if (command.name !== 'help') return await execute(command, loadEnv());
+    print(command.text);
+    return 0;
+  } catch (error) {
+    remark(`dlt: ${reasonOf(error)}`);
+    if (error instanceof Stopped) return error.exitCode;
+    return error instanceof UsageError ? 2 : 1;
+  }
+};
+
+// `dlt list | head` closes the pipe: nobody reads on.
+process.stdout.on('error', () => process.exit());
+process.on('uncaughtException', (error) => {
+  remark(`dlt: ${reasonOf(error)}`);
+  process.exit(1);
+});
+void main().then((code) => process.stdout.write('', () => process.exit(code)));

@@ -1,0 +1,207 @@
+import { KafkaJSProtocolError } from 'kafkajs';
+import { createLog } from '../../src/dead-letters/log';
+import { createRedrive, reasonToSkip, type Candidate } from '../../src/dead-letters/redrive';
+import type { RedriveCommand } from '../../src/dead-letters/command';
+import type { LogRecord } from '../../src/kafka/log-reader';
+import type { PlacedMessage } from '../../src/kafka/partitioner';
+import { orderIdOf } from '../support/builders';
+import { aDeadLetter, aLogRecord, aReader, topics } from '../support/log';
+
+const aCandidate = (differences: Partial<Candidate> = {}): Candidate =>
+  ({ partition: 0, offset: 0n, order: orderIdOf(0), redriveCount: 0, readable: true, ...differences });
+const nothingKnown = { paid: new Set<string>(), putBack: new Set<string>() };
+
+describe('choosing', () => {
+  test('When nothing speaks against it, then it is put back', () => {
+    expect(reasonToSkip('0:0', aCandidate(), nothingKnown, 3)).toBeUndefined();
+    expect(reasonToSkip('0:0', aCandidate({ redriveCount: 2 }), nothingKnown, 3)).toBeUndefined();
+  });
+
+  test.each([
+    ['cannot be read', aCandidate({ readable: false }), nothingKnown],
+    ['put back before', aCandidate(), { ...nothingKnown, putBack: new Set(['0:0']) }],
+    ['order is paid', aCandidate(), { ...nothingKnown, paid: new Set([orderIdOf(0)]) }],
+    ['put back 3 times', aCandidate({ redriveCount: 3 }), nothingKnown],
+  ])('When a dead letter is one that %s, then it is skipped with that reason', (reason, candidate, known) => {
+    expect(reasonToSkip('0:0', candidate, known, 3)).toContain(reason);
+  });
+
+  test('When nothing may be put back, then nothing is', () => {
+    expect(reasonToSkip('0:0', aCandidate(), nothingKnown, 0)).toContain('REDRIVE_MAX');
+  });
+
+  test('When the dead letter has no key, then no payment is its', () => {
+    expect(reasonToSkip('0:0', aCandidate({ order: undefined }), { ...nothingKnown, paid: new Set(['undefined', '']) }, 3)).toBeUndefined();
+  });
+});
+
+const everything: RedriveCommand = { name: 'redrive', position: undefined, filter: {}, dryRun: false, rate: Infinity, yes: true };
+
+/** A redrive over a log that is a list; `sent` are the requests. */
+const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
+  max?: number; confirmed?: boolean; refuse?: (messages: PlacedMessage[], number: number) => Error | undefined;
+} = {}) => {
+  const stop = new AbortController();
+  const { reader, asked } = aReader(records);
+  const sent: PlacedMessage[][] = [];
+  const printed: string[] = [];
+  const confirmations: number[] = [];
+  const run = createRedrive({
+    log: createLog({ reader, progress: () => undefined, signal: stop.signal }),
+    topics,
+    max,
+    send: async (messages) => {
+      const error = refuse?.(messages, sent.length);
+      if (error !== undefined) throw error;
+      sent.push(messages);
+    },
+    confirm: async (count) => {
+      confirmations.push(count);
+      return confirmed;
+    },
+    print: (line) => void printed.push(line),
+    progress: () => undefined,
+    signal: stop.signal,
+  });
+  const from = (): string[] => sent.flat().map(({ headers }) => String(headers?.['redrive-of']));
+  const runIt = (differences: Partial<RedriveCommand> = {}) => run({ ...everything, ...differences });
+  return { run: runIt, stop, sent, from, asked, printed, confirmations };
+};
+
+const letters = (count: number): LogRecord[] => Array.from({ length: count }, (_, number) =>
+  aDeadLetter({ number, partition: number % 3, offset: String(Math.floor(number / 3)) }));
+
+describe('putting back', () => {
+  test('When a dead letter is put back, then it is the original and says how often and from where', async () => {
+    const headers = { 'via': [Buffer.from('a'), Buffer.from([0xff])], 'redrive-count': Buffer.from('1'), 'redrive-of': Buffer.from('0:7') };
+    const { run, sent } = aRedrive([aDeadLetter({ partition: 2, offset: '41', headers })]);
+    expect(await run()).toMatchObject({ chosen: 1, toPutBack: 1, putBack: 1, refused: [] });
+    expect(sent).toEqual([[{
+      key: Buffer.from(orderIdOf(0)), value: expect.any(Buffer) as Buffer, fallbackPartition: 1,
+      headers: { 'via': headers.via, 'redrive-count': '2', 'redrive-of': '2:41' },
+    }]]);
+    expect(JSON.parse(String(sent[0]![0]!.value))).toMatchObject({ eventType: 'ORDER_CREATED', data: { orderId: orderIdOf(0) } });
+  });
+
+  test('When some are skipped, then each reason has its count and the others are put back', async () => {
+    const { run, from } = aRedrive([
+      aDeadLetter({ offset: '0', number: 0 }),
+      aDeadLetter({ offset: '1', number: 1 }),
+      aDeadLetter({ offset: '2', number: 2 }),
+      aDeadLetter({ offset: '3', number: 3, headers: { 'redrive-count': Buffer.from('3') } }),
+      aLogRecord({ offset: '4', value: Buffer.from('{bad') }),
+      aLogRecord({ topic: topics.payments, key: Buffer.from(orderIdOf(1)) }),
+      aLogRecord({ topic: topics.orders, key: Buffer.from(orderIdOf(2)), headers: { 'redrive-of': Buffer.from('0:2') } }),
+    ]);
+    const outcome = await run();
+    expect(outcome).toMatchObject({ chosen: 5, toPutBack: 1, putBack: 1 });
+    expect(Object.fromEntries(outcome.skipped)).toEqual({
+      'order is paid': 1, 'put back before': 1, 'put back 3 times, the most that REDRIVE_MAX allows': 1, 'cannot be read': 1,
+    });
+    expect(from()).toEqual(['0:0']);
+  });
+
+  test('When one position is given, then that one alone is put back', async () => {
+    const { run, from } = aRedrive(letters(9));
+    expect(await run({ position: { partition: 1, offset: 2n } })).toMatchObject({ chosen: 1, putBack: 1 });
+    expect(from()).toEqual(['1:2']);
+  });
+
+  test('When there is nothing at the position, then it says so', async () => {
+    await expect(aRedrive(letters(3)).run({ position: { partition: 1, offset: 7n } })).rejects.toThrow('there is nothing at 1:7');
+  });
+
+  test('When a filter is given, then what matches is put back', async () => {
+    const { run, from } = aRedrive([...letters(3), aDeadLetter({ offset: '1', error: new Error('other') })]);
+    await run({ filter: { type: 'Error' } });
+    expect(from()).toEqual(['0:1']);
+  });
+
+  test('When nothing is chosen, then payments and orders are not read and nobody is asked', async () => {
+    const { run, asked, confirmations } = aRedrive(letters(3));
+    expect(await run({ filter: { type: 'None' } })).toMatchObject({ chosen: 0, toPutBack: 0, putBack: 0 });
+    expect(asked.map(({ topic }) => topic)).toEqual([topics.deadLetters]);
+    expect(confirmations).toEqual([]);
+  });
+
+  test('When orders are read for what was put back, then only from the oldest chosen dead letter on, and payments as a whole', async () => {
+    const { run, asked } = aRedrive([aDeadLetter({ offset: '0', timestamp: '2000' }), aDeadLetter({ offset: '1', number: 1, timestamp: '1000' })]);
+    await run();
+    expect(asked.slice(1)).toEqual([{ topic: topics.payments, since: undefined }, { topic: topics.orders, since: 1_000 }]);
+  });
+
+  test('When it is a dry run, then each verdict is printed and nothing is written', async () => {
+    const { run, sent, printed, confirmations } = aRedrive([...letters(1), aLogRecord({ offset: '1' })]);
+    expect(await run({ dryRun: true })).toMatchObject({ chosen: 2, toPutBack: 1, putBack: 0 });
+    expect(printed).toEqual([`0:0  ${orderIdOf(0)}  would be put back, redrive 1`, '0:1  -  would be skipped: cannot be read']);
+    expect([sent, confirmations]).toEqual([[], []]);
+  });
+
+  test('When it is not confirmed, then nothing is written', async () => {
+    const { run, sent, confirmations } = aRedrive(letters(4), { confirmed: false });
+    expect(await run()).toMatchObject({ toPutBack: 4, putBack: 0 });
+    expect([sent, confirmations]).toEqual([[], [4]]);
+  });
+});
+
+const tooLarge = (): Error => new KafkaJSProtocolError(
+  Object.assign(new Error('larger than the max message size'), { type: 'MESSAGE_TOO_LARGE', code: 10, retriable: false }),
+);
+
+describe('requests', () => {
+  test('When many are put back, then requests are full, one after the other', async () => {
+    const { run, sent } = aRedrive(letters(1_200));
+    await run();
+    expect(sent.map(({ length }) => length)).toEqual([500, 500, 200]);
+  });
+
+  test('When records are large, then a request stays below a megabyte', async () => {
+    const headers = { pad: Buffer.alloc(250_000) };
+    const large = Array.from({ length: 9 }, (_, number) => aDeadLetter({ offset: String(number), number, headers }));
+    const { run, sent } = aRedrive(large);
+    await run();
+    expect(sent.map(({ length }) => length)).toEqual([3, 3, 3]);
+  });
+
+  test('When a rate is given, then no more than that is sent in a second', async () => {
+    const { run, sent } = aRedrive(letters(12));
+    const startedAt = performance.now();
+    await run({ rate: 20 });
+    expect(sent.map(({ length }) => length)).toEqual([4, 4, 4]);
+    expect(performance.now() - startedAt).toBeGreaterThan(390);
+  });
+
+  test('When a request fails, then what was sent before is told with the reason', async () => {
+    const { run } = aRedrive(letters(1_200), {
+      refuse: (_messages, number) => (number === 1 ? new Error('broker is gone') : undefined),
+    });
+    expect(await run()).toMatchObject({ toPutBack: 1_200, putBack: 500, stopped: { message: 'broker is gone' } });
+  });
+
+  test('When a record is too large for the topic, then it is told and the others are put back', async () => {
+    const { run, from } = aRedrive(letters(9), {
+      refuse: (messages) => (messages.some(({ headers }) => headers?.['redrive-of'] === '1:1') ? tooLarge() : undefined),
+    });
+    expect(await run()).toMatchObject({ toPutBack: 9, putBack: 8, refused: ['1:1'] });
+    expect(from()).toHaveLength(8);
+  });
+
+  test('When it is stopped, then the request under way is finished and no other begins', async () => {
+    const { run, sent, stop } = aRedrive(letters(1_200), { refuse: () => {
+      stop.abort(new Error('stopped'));
+      return undefined;
+    } });
+    expect(await run()).toMatchObject({ toPutBack: 1_200, putBack: 500, stopped: { message: 'stopped' } });
+    expect(sent).toHaveLength(1);
+  });
+
+  test('When it is stopped while it waits for its turn, then it ends at once', async () => {
+    const { run, stop } = aRedrive(letters(10));
+    const startedAt = performance.now();
+    const done = run({ rate: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stop.abort(new Error('stopped'));
+    expect(await done).toMatchObject({ putBack: 1, stopped: { message: 'stopped' } });
+    expect(performance.now() - startedAt).toBeLessThan(900);
+  });
+});
