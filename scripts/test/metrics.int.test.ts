@@ -47,4 +47,31 @@ describe('metrics of the pair', () => {
     expect(ofB('dead_letters_total{error_type="PaymentDeclinedError"}')).toBe(letters.filter((type) => type === 'PaymentDeclinedError').length);
     expect(ofB('service_ready')).toBe(1);
   });
+
+  test('When an order is posted within a trace, then its records carry it on, and so do the log lines of both services', async () => {
+    const { a, b, topics, brokers } = stage;
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const traceparent = `00-${traceId}-00f067aa0ba902b7-01`;
+    const place = async (orderId: string): Promise<void> => {
+      const body = JSON.stringify({ orderId, userId: 'user-1', amount: 9.5, currency: 'USD', items: [{ productId: 'p', quantity: 1, price: 9.5 }] });
+      const headers = { 'content-type': 'application/json', traceparent };
+      expect((await fetch(`${a.url}/orders`, { method: 'POST', headers, body })).status).toBe(202);
+      await fetch(`${a.url}/orders/${orderId}`, { headers: { Prefer: 'wait=10' } });
+    };
+    const [paid, declined] = ['550e8400-e29b-41d4-a716-446655440000', '550e8400-e29b-41d4-a716-446655440002'];
+    await place(paid);
+    await place(declined);
+    const carried = async (topic: string, orderId: string): Promise<unknown> => {
+      const record = (await readTopic(brokers, topic)).find(({ key }) => key?.toString() === orderId);
+      return record?.headers.find(([name]) => name === 'traceparent')?.[1];
+    };
+    expect(await carried(topics.orders, paid)).toBe(traceparent);
+    expect(await carried(topics.payments, paid)).toBe(traceparent);
+    expect(await carried(topics.deadLetters, declined)).toBe(traceparent);
+    const messages = ({ lines }: { lines: string[] }): string[] => lines
+      .filter((line) => line.includes(traceId))
+      .map((line) => (JSON.parse(line) as { message: string }).message);
+    expect(messages(a)).toEqual(['order published', 'order updated', 'order published', 'order updated']);
+    expect(messages(b)).toEqual(['order consumed', 'payment published', 'order consumed', 'order dead-lettered']);
+  });
 });

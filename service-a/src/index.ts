@@ -17,6 +17,7 @@ import { createLogger } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { traceIdOf } from './utils/trace';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -53,10 +54,11 @@ const start = async (env: Env): Promise<void> => {
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
-    publish: async (orderId, event) => {
-      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event));
+    publish: async (orderId, event, traceparent) => {
+      const headers = traceparent === undefined ? {} : { traceparent };
+      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event), headers);
       logReader.expectOwn({ ...position, orderId });
-      trail.log('order published', { orderId, topic: topics.orders, ...position });
+      trail.log('order published', { orderId, traceId: traceIdOf(traceparent), topic: topics.orders, ...position });
     },
   });
   const follower = createFollower({

@@ -13,6 +13,7 @@ import { createLogger } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { traceIdOf } from './utils/trace';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -44,20 +45,24 @@ const start = async (env: Env): Promise<void> => {
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
     publishPayment: async (event, { partition, message }, signal) => {
+      const traceparent = message.headers?.['traceparent'];
+      const traceId = traceIdOf(traceparent);
       const { orderId, paymentId } = event.data;
-      const outcome = { key: Buffer.from(orderId), value: JSON.stringify(event), fallbackPartition: partition };
+      const headers = traceId === undefined ? {} : { traceparent: traceparent! };
+      const outcome = { key: Buffer.from(orderId), value: JSON.stringify(event), headers, fallbackPartition: partition };
       const position = await payments.publish(outcome, signal);
       metrics.finished('paid', message.timestamp);
-      trail.log('payment published', { orderId, paymentId, topic: env.PAYMENTS_TOPIC, ...position });
+      trail.log('payment published', { orderId, traceId, paymentId, topic: env.PAYMENTS_TOPIC, ...position });
     },
     publishDeadLetter: async ({ record, error, retryCount }, signal) => {
-      const { key } = record.message;
+      const { key, headers: originals } = record.message;
+      const traceId = traceIdOf(originals?.['traceparent']);
       const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt: new Date(), groupId: env.KAFKA_GROUP_ID });
       const position = await deadLetters.publish({ key, value, headers, fallbackPartition: record.partition }, signal);
       metrics.finished('dead_lettered', record.message.timestamp);
       metrics.deadLettered(error.name);
       trail.log('order dead-lettered', {
-        orderId: key?.toString().slice(0, 64), errorType: error.name, retryCount, topic: env.DLT_TOPIC, ...position,
+        orderId: key?.toString().slice(0, 64), traceId, errorType: error.name, retryCount, topic: env.DLT_TOPIC, ...position,
       });
     },
   });
@@ -67,7 +72,8 @@ const start = async (env: Env): Promise<void> => {
     groupId: env.KAFKA_GROUP_ID,
     process: (record, signal) => {
       const { topic, partition, message } = record;
-      trail.log('order consumed', { orderId: message.key?.toString().slice(0, 64), topic, partition, offset: message.offset });
+      const traceId = traceIdOf(message.headers?.['traceparent']);
+      trail.log('order consumed', { orderId: message.key?.toString().slice(0, 64), traceId, topic, partition, offset: message.offset });
       return processOrder(record, signal);
     },
     onJoin: metrics.joined,

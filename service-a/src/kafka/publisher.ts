@@ -148,11 +148,11 @@ export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, on
      * Resolves once all in-sync replicas hold the record.
      * @throws QueueFullError when it was not queued; BrokerUnavailableError when it is unknown whether the broker holds it
      */
-    publish: (key: Buffer, value: Buffer): Promise<Position> => {
+    publish: (key: Buffer, value: Buffer, headers: Record<string, string>): Promise<Position> => {
       if (queue.length >= queueMax) return Promise.reject(new QueueFullError(`${queue.length} orders wait for the broker`));
       return new Promise((resolve, reject) => {
         const bytes = key.length + value.length + RECORD_OVERHEAD_BYTES;
-        queue.push({ message: { key, value }, bytes, expiresAt: Date.now() + expiryMs, resolve, reject });
+        queue.push({ message: { key, value, headers }, bytes, expiresAt: Date.now() + expiryMs, resolve, reject });
         if (!sending) drained = drain();
       });
     },

@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import { readDeadLetter, readOrderCreated, readPaymentCompleted, type OrderFact } from '../kafka/messages';
 import type { Logger } from '../utils/logger';
+import { traceIdOf } from '../utils/trace';
 import type { Trail } from '../utils/trail';
 import type { Feed } from './feed';
 import type { Projection } from './projection';
@@ -56,7 +57,10 @@ export const createLogReader = ({ topics, projection, feed, onRecord, trail, log
     if (fact === undefined) return undefined;
     const status = projection.apply(fact);
     if (status === undefined) return undefined;
-    if (fact.kind !== 'created') trail.log('order updated', { orderId: fact.orderId, status, topic, partition, offset: message.offset });
+    if (fact.kind !== 'created') {
+      const traceId = traceIdOf(message.headers?.['traceparent']);
+      trail.log('order updated', { orderId: fact.orderId, traceId, status, topic, partition, offset: message.offset });
+    }
     return fact.orderId;
   };
 

@@ -6,6 +6,7 @@ import { BrokerUnavailableError, OrderConflictError, QueueFullError, type PlaceO
 import { statusOf, viewOf, type OrderEntry, type Projection } from '../processors/projection';
 import type { Streams } from '../processors/streams';
 import type { Waiters } from '../processors/waiters';
+import { traceIdOf } from '../utils/trace';
 import type { Answer, BeginEvents } from './answer';
 import { createOpenEvents } from './events';
 import { readJsonBody } from './json-body';
@@ -92,7 +93,8 @@ export const orderRoutes = ({
         const parsed = orderRequestSchema.safeParse(await readJsonBody(req, bodyLimitBytes));
         if (!parsed.success) throw invalid('The body is not a valid order.', parsed.error);
         orderId = parsed.data.orderId ?? uuid();
-        const status = await placeOrder({ ...parsed.data, orderId });
+        const traceparent = req.get('traceparent');
+        const status = await placeOrder({ ...parsed.data, orderId }, traceIdOf(traceparent) && traceparent);
         answer(res, 202, { message: 'Order accepted for processing', orderId, status }, { Location: `/orders/${orderId}` });
       } catch (error) {
         const reason = reasonOf(error);

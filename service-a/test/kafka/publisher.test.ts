@@ -41,7 +41,7 @@ const aPublisher = ({ queueMax = 10_000, expiryMs = 60_000, connect = async (): 
     expiryMs,
     logger,
   });
-  const publish = (key: string, value = 'v') => publisher.publish(Buffer.from(key), Buffer.from(value));
+  const publish = (key: string, value = 'v') => publisher.publish(Buffer.from(key), Buffer.from(value), {});
   const sentOnce = async (number = 1): Promise<Sent> => {
     await eventually(() => sent.length === number);
     return sent[number - 1]!;
