@@ -98,9 +98,9 @@ check 'service-b is ready' is 200
 
 # --- The board ---
 request "$A/"
-check 'the board is there' all 'is 200' 'header Content-Type: text/html; charset=utf-8' 'has /board/main.js'
+check 'the board is there' all 'is 200' 'header Content-Type:text/html;charset=utf-8' 'has /board/main.js'
 request "$A/board/main.js"
-check 'its script is there' all 'is 200' 'header Content-Type: text/javascript; charset=utf-8'
+check 'its script is there' all 'is 200' 'header Content-Type:text/javascript;charset=utf-8'
 
 # --- Fates ---
 post "$(order "$APPROVED_ID")"
