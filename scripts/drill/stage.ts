@@ -95,7 +95,7 @@ const startDlt = (env: Record<string, string>, args: string[]) => {
     env: { ...process.env, ...env },
     log: (line, stream) => void output[stream].push(line),
   });
-  return { signal: child.signal, ended: child.exited.then((exit) => ({ ...exit, ...output })) };
+  return { pid: child.pid, signal: child.signal, ended: child.exited.then((exit) => ({ ...exit, ...output })) };
 };
 
 /** The configs that `kafka/topics.conf` gives a topic, and more. */

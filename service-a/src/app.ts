@@ -4,24 +4,28 @@ import helmet from 'helmet';
 import { createAnswers } from './routes/answer';
 import { boardRoutes, type BoardFile } from './routes/board';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
+import { metricsRoutes } from './routes/metrics';
 import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
 import { errorHandler, notFound } from './routes/problem';
 import type { Logger } from './utils/logger';
+import type { Metrics } from './utils/metrics';
 
 /** The HTTP side of the service: no network and no Kafka of its own, so that tests can hold it. */
-export const createApp = ({ board, checks, corsOrigins, logger, ...orders }: OrderRoutesDeps & {
+export const createApp = ({ board, checks, corsOrigins, logger, metrics, ...orders }: Omit<OrderRoutesDeps, 'onRejected'> & {
   board: readonly BoardFile[];
   checks: ReadinessChecks;
   /** Origins that browsers may call from; `*` for all. */
   corsOrigins: string[];
   logger: Logger;
+  metrics: Pick<Metrics, 'request' | 'rejected' | 'text' | 'contentType'>;
 }): Express => {
-  const { answer, beginEvents } = createAnswers(corsOrigins);
+  const { answer, beginEvents } = createAnswers(corsOrigins, metrics.request);
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', false);
   app.options('*', helmet(), cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD', 'POST'] }));
-  app.use(orderRoutes({ ...orders, answer, beginEvents }));
+  app.use(orderRoutes({ ...orders, onRejected: metrics.rejected, answer, beginEvents }));
   app.use(healthRoutes({ service: 'service-a', checks, answer }));
+  app.use(metricsRoutes({ metrics, answer }));
   app.use(boardRoutes(board));
   app.use(notFound);
   app.use(errorHandler({ answer, logger }));

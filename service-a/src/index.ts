@@ -3,6 +3,7 @@ import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
 import { createKafka } from './kafka/client';
 import { createFollower } from './kafka/follower';
+import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
 import { createFeed } from './processors/feed';
@@ -13,8 +14,10 @@ import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
 import { createLogger } from './utils/logger';
+import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { traceIdOf } from './utils/trace';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -22,6 +25,7 @@ const start = async (env: Env): Promise<void> => {
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
+  const metrics = createMetrics({ ordersTopic: topics.orders });
 
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   const publisher = createPublisher({
@@ -38,20 +42,23 @@ const start = async (env: Env): Promise<void> => {
     topic: topics.orders,
     queueMax: env.PUBLISH_QUEUE_MAX,
     expiryMs: env.PUBLISH_TIMEOUT_MS,
+    onSent: metrics.published,
+    onFailed: metrics.publishFailed,
     logger,
   });
   const projection = createProjection({ max: env.ORDERS_MAX });
   const waiters = createWaiters(projection);
   const feed = createFeed({ positions: () => follower.positions(), unconfirmed: () => logReader.unconfirmed() });
   const streams = createStreams({ projection, feed, logger });
-  const logReader = createLogReader({ topics, projection, feed, trail, logger });
+  const logReader = createLogReader({ topics, projection, feed, onRecord: metrics.consumed, trail, logger });
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
-    publish: async (orderId, event) => {
-      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event));
+    publish: async (orderId, event, traceparent) => {
+      const headers = traceparent === undefined ? {} : { traceparent };
+      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event), headers);
       logReader.expectOwn({ ...position, orderId });
-      trail.log('order published', { orderId, topic: topics.orders, ...position });
+      trail.log('order published', { orderId, traceId: traceIdOf(traceparent), topic: topics.orders, ...position });
     },
   });
   const follower = createFollower({
@@ -59,7 +66,20 @@ const start = async (env: Env): Promise<void> => {
     groupId: env.KAFKA_GROUP_ID,
     topics: Object.values(topics),
     handle: logReader.handle,
+    onJoin: metrics.joined,
+    onRestart: metrics.restarted,
     logger,
+  });
+  const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), logger });
+  const checks = () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() });
+  metrics.watch({
+    checks,
+    lags: lag.lags,
+    queued: publisher.waiting,
+    counts: projection.counts,
+    rebuildSeconds: follower.rebuildSeconds,
+    streams: streams.size,
+    waiters: waiters.size,
   });
 
   const app = createApp({
@@ -68,7 +88,8 @@ const start = async (env: Env): Promise<void> => {
     waiters,
     streams,
     caughtUp: follower.caughtUp,
-    checks: () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() }),
+    checks,
+    metrics,
     // Where the build leaves it, seen from dist/ and from src/ alike.
     board: readBoard(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
@@ -90,12 +111,13 @@ const start = async (env: Env): Promise<void> => {
     steps: [
       { name: 'http', timeoutMs: 6_000, run: closeHttp },
       { name: 'consumer', timeoutMs: 1_500, run: follower.stop },
-      { name: 'producer', timeoutMs: 1_500, run: publisher.stop },
+      { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop()]) },
     ],
     atExit: trail.close,
   });
   publisher.start();
   follower.start();
+  lag.start();
   await listen(server, { host: env.HOST, port: env.PORT });
   logger.info('listening', { host: env.HOST, port: env.PORT });
 };

@@ -9,7 +9,7 @@ describe('every answer', () => {
     expect(headers['x-powered-by']).toBeUndefined();
   });
 
-  test.each(['/order', '/board', '/favicon.ico', '/orders/1/items', '/metrics'])('When the route %s is not known, then it is 404', async (path) => {
+  test.each(['/order', '/board', '/favicon.ico', '/orders/1/items', '/metric'])('When the route %s is not known, then it is 404', async (path) => {
     const response = await request(anApp().app).get(path);
     expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
     expect(JSON.parse(response.text)).toMatchObject({ type: 'about:blank', title: 'Not Found', status: 404 });

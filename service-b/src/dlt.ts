@@ -58,6 +58,7 @@ const confirm = async (count: number, signal: AbortSignal): Promise<boolean> => 
   const lines = createInterface({ input: process.stdin, signal });
   const { value } = await lines[Symbol.asyncIterator]().next() as IteratorResult<string, undefined>;
   lines.close();
+  if (value === undefined) process.stderr.write('\n');
   signal.throwIfAborted();
   return /^y(es)?$/i.test(value?.trim() ?? '');
 };
@@ -95,7 +96,7 @@ const report = ({ chosen, skipped, toPutBack, putBack, refused, stopped }: Outco
     dryRun ? `would put back  ${toPutBack}` : `put back  ${putBack}${putBack === toPutBack ? '' : ` of ${toPutBack}`}`,
   ].join('\n'));
   if (refused.length > 0) remark(`the topic takes no record as large as these: ${refused.join(', ')}`);
-  if (stopped !== undefined) remark(`${reasonOf(stopped)}; run it again to go on`);
+  if (stopped !== undefined) remark(`dlt: ${reasonOf(stopped)}; run it again to go on`);
   if (stopped instanceof Stopped) return stopped.exitCode;
   return dryRun || putBack === toPutBack ? 0 : 1;
 };

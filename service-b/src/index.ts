@@ -4,13 +4,16 @@ import { loadEnv, type Env } from './config/env';
 import { createKafka } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
+import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
 import { createSimulatedGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
 import { createLogger } from './utils/logger';
+import { createMetrics } from './utils/metrics';
 import { closeServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { traceIdOf } from './utils/trace';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -19,10 +22,13 @@ const start = async (env: Env): Promise<void> => {
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
 
+  const metrics = createMetrics({ ordersTopic: env.ORDERS_TOPIC });
+
   // A connection for each topic: one that cannot be written to does not hold back the other.
   const publisherFor = (topic: string) => createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } }),
     topic,
+    ...metrics.publishing(topic),
     logger,
   });
   const payments = publisherFor(env.PAYMENTS_TOPIC);
@@ -35,20 +41,28 @@ const start = async (env: Env): Promise<void> => {
       latencyMs: env.PAYMENT_LATENCY_MS,
       concurrency: env.PAYMENT_CONCURRENCY,
     }),
+    onAnswer: metrics.answered,
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
-    publishPayment: async (event, { partition }, signal) => {
+    publishPayment: async (event, { partition, message }, signal) => {
+      const traceparent = message.headers?.['traceparent'];
+      const traceId = traceIdOf(traceparent);
       const { orderId, paymentId } = event.data;
-      const outcome = { key: Buffer.from(orderId), value: JSON.stringify(event), fallbackPartition: partition };
+      const headers = traceId === undefined ? {} : { traceparent: traceparent! };
+      const outcome = { key: Buffer.from(orderId), value: JSON.stringify(event), headers, fallbackPartition: partition };
       const position = await payments.publish(outcome, signal);
-      trail.log('payment published', { orderId, paymentId, topic: env.PAYMENTS_TOPIC, ...position });
+      metrics.finished('paid', message.timestamp);
+      trail.log('payment published', { orderId, traceId, paymentId, topic: env.PAYMENTS_TOPIC, ...position });
     },
     publishDeadLetter: async ({ record, error, retryCount }, signal) => {
-      const { key } = record.message;
+      const { key, headers: originals } = record.message;
+      const traceId = traceIdOf(originals?.['traceparent']);
       const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt: new Date(), groupId: env.KAFKA_GROUP_ID });
       const position = await deadLetters.publish({ key, value, headers, fallbackPartition: record.partition }, signal);
+      metrics.finished('dead_lettered', record.message.timestamp);
+      metrics.deadLettered(error.name);
       trail.log('order dead-lettered', {
-        orderId: key?.toString().slice(0, 64), errorType: error.name, retryCount, topic: env.DLT_TOPIC, ...position,
+        orderId: key?.toString().slice(0, 64), traceId, errorType: error.name, retryCount, topic: env.DLT_TOPIC, ...position,
       });
     },
   });
@@ -58,18 +72,29 @@ const start = async (env: Env): Promise<void> => {
     groupId: env.KAFKA_GROUP_ID,
     process: (record, signal) => {
       const { topic, partition, message } = record;
-      trail.log('order consumed', { orderId: message.key?.toString().slice(0, 64), topic, partition, offset: message.offset });
+      const traceId = traceIdOf(message.headers?.['traceparent']);
+      trail.log('order consumed', { orderId: message.key?.toString().slice(0, 64), traceId, topic, partition, offset: message.offset });
       return processOrder(record, signal);
     },
+    onJoin: metrics.joined,
+    onRestart: metrics.restarted,
     logger,
+  });
+  const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: [env.ORDERS_TOPIC], logger });
+  const checks = () => ({
+    paymentsWritable: payments.healthy(),
+    deadLettersWritable: deadLetters.healthy(),
+    consumerJoined: consumer.healthy(),
+  });
+  metrics.watch({
+    checks,
+    lags: lag.lags,
+    queued: () => ({ [env.PAYMENTS_TOPIC]: payments.waiting(), [env.DLT_TOPIC]: deadLetters.waiting() }),
   });
 
   const app = createApp({
-    checks: () => ({
-      paymentsWritable: payments.healthy(),
-      deadLettersWritable: deadLetters.healthy(),
-      consumerJoined: consumer.healthy(),
-    }),
+    checks,
+    metrics,
     corsOrigins: env.CORS_ORIGINS,
     logger,
   });
@@ -81,13 +106,14 @@ const start = async (env: Env): Promise<void> => {
     steps: [
       { name: 'http', timeoutMs: 1_000, run: () => closeServer(server, 500) },
       { name: 'consumer', timeoutMs: 6_000, run: consumer.stop },
-      { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop()]) },
+      { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
     ],
     atExit: trail.close,
   });
   payments.start();
   deadLetters.start();
   consumer.start();
+  lag.start();
   await listen(server, { host: env.HOST, port: env.PORT });
   logger.info('listening', { host: env.HOST, port: env.PORT });
 };

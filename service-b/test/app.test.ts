@@ -1,12 +1,14 @@
 import request from 'supertest';
 import { createApp } from '../src/app';
+import { createMetrics } from '../src/utils/metrics';
 import { recordingLogger } from './support/fakes';
 
 const holding = { paymentsWritable: true, deadLettersWritable: true, consumerJoined: true };
 
 const anApp = ({ checks = holding, corsOrigins = ['*'] }: { checks?: Record<string, boolean> | (() => never); corsOrigins?: string[] } = {}) => {
   const { logger, lines } = recordingLogger();
-  return { app: createApp({ checks: typeof checks === 'function' ? checks : () => checks, corsOrigins, logger }), lines };
+  const metrics = createMetrics({ ordersTopic: 'orders' });
+  return { app: createApp({ checks: typeof checks === 'function' ? checks : () => checks, corsOrigins, metrics, logger }), lines };
 };
 
 describe('GET /health', () => {

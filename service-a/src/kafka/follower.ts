@@ -56,12 +56,15 @@ export type Follower = ReturnType<typeof createFollower>;
  * Reads the topics from their beginning, every partition of them, and goes on following them. Where it stands is its own knowledge
  * (the state lives in this process), so after a rebalance or a reconnect it goes on there; what it commits is for lag tools to see.
  */
-export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
+export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoined, onRestart, logger }: {
   kafka: Kafka;
   groupId: string;
   /** The first one is read to its end before the others: what they say is about what it says. */
   topics: string[];
   handle: HandleRecord;
+  /** As of `superviseConsumer`. */
+  onJoin: () => void;
+  onRestart: () => void;
   logger: Logger;
 }) => {
   const [first, ...rest] = topics;
@@ -74,6 +77,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
   let handled = 0;
   let progressAt = 0;
   const startedAt = Date.now();
+  let rebuildSeconds = 0;
   const seconds = (): number => (Date.now() - startedAt) / 1_000;
 
   const cursorOf = (topic: string, partition: number): Cursor => {
@@ -116,7 +120,9 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
   const firstIsBehind = (): boolean => [...behind ?? []].some(({ topic }) => topic === first);
 
   const noteCaughtUp = (): void => {
-    if (behind?.size === 0) logger.info('state is rebuilt', { records: handled, seconds: seconds() });
+    if (behind?.size !== 0) return;
+    rebuildSeconds = seconds();
+    logger.info('state is rebuilt', { records: handled, seconds: rebuildSeconds });
   };
 
   const noteProgress = (): void => {
@@ -185,6 +191,8 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
         retry: { retries: 3, restartOnFailure: async () => false },
       }),
       begin,
+      onJoin: onJoined,
+      onRestart,
       logger,
     });
     return reader;
@@ -245,6 +253,8 @@ export const createFollower = ({ kafka, groupId, topics, handle, logger }: {
     },
     /** True from the moment every partition has been read to the end it had at the start. */
     caughtUp: (): boolean => behind?.size === 0,
+    /** What that took; 0 until then. */
+    rebuildSeconds: (): number => rebuildSeconds,
     /** How far each partition was read. Never in the middle of a run of records: those that were handled are behind it. */
     positions: (): Readonly<Cursor>[] => [...cursors.values()],
     /** Joined, and in touch with the broker. */

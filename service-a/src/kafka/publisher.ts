@@ -30,7 +30,7 @@ export type Publisher = ReturnType<typeof createPublisher>;
  * Publishes to one topic, one produce request at a time: what arrives while a request is in flight goes with the next one. So a lone
  * record waits for nothing, and under load requests are few and full, which is what the broker's CPU depends on.
  */
-export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, logger }: {
+export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, onSent, onFailed, logger }: {
   producer: Pick<Producer, 'connect' | 'send' | 'disconnect'>;
   /** Rejects while the broker has no leader for the topic. Asked while publishing fails and no request comes to try it. */
   probe: () => Promise<unknown>;
@@ -39,6 +39,10 @@ export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, lo
   queueMax: number;
   /** A record that could not even be sent within this time is dropped, so that nothing of a rejected request is left. */
   expiryMs: number;
+  /** Hears of each request that was acknowledged: its records, and the seconds it took. */
+  onSent: (records: number, seconds: number) => void;
+  /** Hears of each request that failed. */
+  onFailed: (records: number) => void;
   logger: Logger;
 }) => {
   let queue: Waiting[] = [];
@@ -94,12 +98,15 @@ export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, lo
       try {
         const sentAt = performance.now();
         await sendBatch(batch);
+        const tookMs = performance.now() - sentAt;
+        onSent(batch.length, tookMs / 1_000);
         recovered();
         // Under load a short rest fills the next request; the broker's CPU follows the number of requests, not of records.
-        const restMs = BUSY.restMs - (performance.now() - sentAt);
+        const restMs = BUSY.restMs - tookMs;
         if (batch.length >= BUSY.records && restMs > 0) await setTimeout(restMs);
       } catch (error) {
         failing = true;
+        onFailed(batch.length);
         logger.error('publishing failed', { topic, records: batch.length, error });
         for (const { reject } of batch) reject(new BrokerUnavailableError('the broker did not acknowledge', { cause: error }));
       }
@@ -141,14 +148,16 @@ export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, lo
      * Resolves once all in-sync replicas hold the record.
      * @throws QueueFullError when it was not queued; BrokerUnavailableError when it is unknown whether the broker holds it
      */
-    publish: (key: Buffer, value: Buffer): Promise<Position> => {
+    publish: (key: Buffer, value: Buffer, headers: Record<string, string>): Promise<Position> => {
       if (queue.length >= queueMax) return Promise.reject(new QueueFullError(`${queue.length} orders wait for the broker`));
       return new Promise((resolve, reject) => {
         const bytes = key.length + value.length + RECORD_OVERHEAD_BYTES;
-        queue.push({ message: { key, value }, bytes, expiresAt: Date.now() + expiryMs, resolve, reject });
+        queue.push({ message: { key, value, headers }, bytes, expiresAt: Date.now() + expiryMs, resolve, reject });
         if (!sending) drained = drain();
       });
     },
+    /** Records that wait for a request. */
+    waiting: (): number => queue.length,
     /** Connected, and the last try was no failure. */
     healthy: (): boolean => connected && !failing,
   };

@@ -8,6 +8,10 @@ type Deps = {
   create: () => Consumer;
   /** Connects, subscribes and runs the consumer; must stop between two of these steps once `signal` aborts. */
   begin: (consumer: Consumer, signal: AbortSignal) => Promise<void>;
+  /** Hears of each time that it joined its group. */
+  onJoin: () => void;
+  /** Hears of each time that it ended and is built anew. */
+  onRestart: () => void;
   logger: Logger;
   /** A consumer without a sign of life for this long is given up and built anew. Must exceed the rebalance timeout. */
   stallMs?: number;
@@ -25,7 +29,7 @@ const delay = (ms: number): Promise<void> => new Promise((resolve) => {
  * a join that keeps failing, an unexpected error) and leaves the process running without it; here every such end leads to a new
  * consumer after a backoff of 0.5-5 s, and `healthy()` says no in between.
  */
-export const superviseConsumer = ({ create, begin, logger, stallMs = 30_000 }: Deps) => {
+export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, stallMs = 30_000 }: Deps) => {
   let stopping = false;
   let joined = false;
   let lastSign = 0;
@@ -43,6 +47,7 @@ export const superviseConsumer = ({ create, begin, logger, stallMs = 30_000 }: D
     watched.on(GROUP_JOIN, ({ payload }) => {
       sign();
       joined = true;
+      onJoin();
       logger.info('consumer joined', { groupId: payload.groupId, memberId: payload.memberId, assignment: payload.memberAssignment });
     });
     watched.on(HEARTBEAT, sign);
@@ -89,6 +94,7 @@ export const superviseConsumer = ({ create, begin, logger, stallMs = 30_000 }: D
       const startedAt = Date.now();
       const error = await live();
       if (stopping) return;
+      onRestart();
       restarts = Date.now() - startedAt > 60_000 ? 0 : restarts + 1;
       const retryInMs = Math.min(500 * 2 ** restarts, 5_000);
       logger.warn('consumer ended, building it anew', { error, retryInMs });

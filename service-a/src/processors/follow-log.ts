@@ -1,9 +1,13 @@
 import type { KafkaMessage } from 'kafkajs';
 import { readDeadLetter, readOrderCreated, readPaymentCompleted, type OrderFact } from '../kafka/messages';
 import type { Logger } from '../utils/logger';
+import { traceIdOf } from '../utils/trace';
 import type { Trail } from '../utils/trail';
 import type { Feed } from './feed';
 import type { Projection } from './projection';
+
+/** `applied`: what is known of an order changed or was confirmed; `unchanged`: it was known already, or is about no order. */
+export type FoldOutcome = 'applied' | 'unchanged' | 'unreadable';
 
 type Read = (key: Buffer | null, value: Buffer | null, headers?: KafkaMessage['headers']) => OrderFact | undefined;
 
@@ -11,10 +15,12 @@ type Read = (key: Buffer | null, value: Buffer | null, headers?: KafkaMessage['h
  * Folds each record of the three topics into the projection; one that cannot be read is counted, logged and skipped.
  * Orders that this process published itself were applied at the broker's acknowledgement: meeting them in the log only confirms them.
  */
-export const createLogReader = ({ topics, projection, feed, trail, logger }: {
+export const createLogReader = ({ topics, projection, feed, onRecord, trail, logger }: {
   topics: { orders: string; payments: string; deadLetters: string };
   projection: Pick<Projection, 'apply' | 'confirm'>;
   feed: Pick<Feed, 'note'>;
+  /** Hears of each record what it did to the state. */
+  onRecord: (topic: string, outcome: FoldOutcome) => void;
   trail: Trail;
   logger: Logger;
 }) => {
@@ -51,7 +57,10 @@ export const createLogReader = ({ topics, projection, feed, trail, logger }: {
     if (fact === undefined) return undefined;
     const status = projection.apply(fact);
     if (status === undefined) return undefined;
-    if (fact.kind !== 'created') trail.log('order updated', { orderId: fact.orderId, status, topic, partition, offset: message.offset });
+    if (fact.kind !== 'created') {
+      const traceId = traceIdOf(message.headers?.['traceparent']);
+      trail.log('order updated', { orderId: fact.orderId, traceId, status, topic, partition, offset: message.offset });
+    }
     return fact.orderId;
   };
 
@@ -66,9 +75,11 @@ export const createLogReader = ({ topics, projection, feed, trail, logger }: {
     handle: ({ topic, partition, message }: { topic: string; partition: number; message: KafkaMessage }): void => {
       try {
         const orderId = fold(topic, partition, message);
+        onRecord(topic, orderId === undefined ? 'unchanged' : 'applied');
         if (orderId !== undefined) feed.note(topic, partition, message.offset, orderId);
       } catch (error) {
         unreadable += 1;
+        onRecord(topic, 'unreadable');
         const reason = error instanceof Error ? error.message : String(error);
         logger.warn('record skipped: cannot be read', { topic, partition, offset: message.offset, reason, unreadable });
       }

@@ -1,8 +1,8 @@
 import type { Place } from '../utils/sorted-ids';
 import { statusOf, viewOf, type OrderStatus, type Projection } from './projection';
 
-/** What a request for a page may cost: orders looked at, and characters of the orders on it, give or take one order. */
-const LOOKED_AT_MAX = 20_000;
+/** What a request for a page may cost: orders looked at (some milliseconds), and characters of the orders on it, give or take one. */
+const LOOKED_AT_MAX = 5_000;
 const CHARACTERS_MAX = 1_000_000;
 
 export type Query = {

@@ -174,6 +174,8 @@ export const createStreams = ({ projection, feed, logger }: {
         if (orderId !== undefined && readers.size === 0) ofOrder.delete(orderId);
       };
     },
+    /** How many are open. */
+    size: (): number => open,
     /** Ends all streams; there will be no more. */
     close: (): void => {
       closed = true;

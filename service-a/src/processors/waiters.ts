@@ -5,6 +5,7 @@ export type Waiters = ReturnType<typeof createWaiters>;
 /** Those who wait for an order to be finished. One who waits costs a timer and memory, and nothing while other orders change. */
 export const createWaiters = (projection: Pick<Projection, 'onChange'>) => {
   const waiting = new Map<string, Set<() => void>>();
+  let count = 0;
   let closed = false;
 
   projection.onChange((orderId, status) => {
@@ -20,13 +21,17 @@ export const createWaiters = (projection: Pick<Projection, 'onChange'>) => {
         const timer = setTimeout(() => cancel(), closed ? 0 : ms);
         cancel = () => {
           clearTimeout(timer);
-          if (others.delete(cancel) && others.size === 0) waiting.delete(orderId);
+          if (others.delete(cancel)) count -= 1;
+          if (others.size === 0) waiting.delete(orderId);
           resolve();
         };
         waiting.set(orderId, others.add(cancel));
+        count += 1;
       });
       return { over, cancel };
     },
+    /** How many wait. */
+    size: (): number => count,
     /** Nobody waits any longer, nor will. */
     close: (): void => {
       closed = true;

@@ -6,6 +6,7 @@ import { BrokerUnavailableError, OrderConflictError, QueueFullError, type PlaceO
 import { statusOf, viewOf, type OrderEntry, type Projection } from '../processors/projection';
 import type { Streams } from '../processors/streams';
 import type { Waiters } from '../processors/waiters';
+import { traceIdOf } from '../utils/trace';
 import type { Answer, BeginEvents } from './answer';
 import { createOpenEvents } from './events';
 import { readJsonBody } from './json-body';
@@ -21,6 +22,18 @@ export type OrderRoutesDeps = {
   /** False while the state is being rebuilt from the log: until then no answer about an order would be true. */
   caughtUp: () => boolean;
   bodyLimitBytes: number;
+  /** Hears of each order that was posted and not accepted. */
+  onRejected: (reason: RejectReason) => void;
+};
+
+export type RejectReason = 'invalid' | 'conflict' | 'queue_full' | 'broker_unavailable' | 'rebuilding';
+
+const reasonOf = (error: unknown): RejectReason | undefined => {
+  if (error instanceof OrderConflictError) return 'conflict';
+  if (error instanceof QueueFullError) return 'queue_full';
+  if (error instanceof BrokerUnavailableError) return 'broker_unavailable';
+  if (!(error instanceof Problem)) return undefined;
+  return error.status === 503 ? 'rebuilding' : 'invalid';
 };
 
 /** Passes a rejection on to Express 4, which does not wait for promises. */
@@ -37,7 +50,9 @@ const toProblem = (error: unknown, orderId: string): unknown => {
 };
 
 /** Orders: placing, reading, listing, waiting for one, and streams of what happens to them. */
-export const orderRoutes = ({ placeOrder, projection, waiters, streams, caughtUp, bodyLimitBytes, answer, beginEvents }: OrderRoutesDeps & {
+export const orderRoutes = ({
+  placeOrder, projection, waiters, streams, caughtUp, bodyLimitBytes, onRejected, answer, beginEvents,
+}: OrderRoutesDeps & {
   answer: Answer;
   beginEvents: BeginEvents;
 }): Router => {
@@ -72,14 +87,18 @@ export const orderRoutes = ({ placeOrder, projection, waiters, streams, caughtUp
       answer(res, 200, `{"orders":[${orders.join(',')}]${next === undefined ? '' : `,"next":"${cursorOf(next)}"`}}`);
     })
     .post(handled(async (req, res) => {
-      requireState();
-      const parsed = orderRequestSchema.safeParse(await readJsonBody(req, bodyLimitBytes));
-      if (!parsed.success) throw invalid('The body is not a valid order.', parsed.error);
-      const orderId = parsed.data.orderId ?? uuid();
+      let orderId = '';
       try {
-        const status = await placeOrder({ ...parsed.data, orderId });
+        requireState();
+        const parsed = orderRequestSchema.safeParse(await readJsonBody(req, bodyLimitBytes));
+        if (!parsed.success) throw invalid('The body is not a valid order.', parsed.error);
+        orderId = parsed.data.orderId ?? uuid();
+        const traceparent = req.get('traceparent');
+        const status = await placeOrder({ ...parsed.data, orderId }, traceIdOf(traceparent) && traceparent);
         answer(res, 202, { message: 'Order accepted for processing', orderId, status }, { Location: `/orders/${orderId}` });
       } catch (error) {
+        const reason = reasonOf(error);
+        if (reason !== undefined) onRejected(reason);
         throw toProblem(error, orderId);
       }
     }))

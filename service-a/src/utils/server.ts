@@ -7,10 +7,14 @@ import { createServer, IncomingMessage, ServerResponse, type Server } from 'node
  */
 export const createExpressServer = (app: Express): Server => {
   class Request extends IncomingMessage {}
-  class Response extends ServerResponse {}
+  class Response extends ServerResponse {
+    /** When the request came, in milliseconds of `performance.now()`. */
+    readonly startedAt = performance.now();
+  }
   app.request = Object.setPrototypeOf(Request.prototype, app.request) as Express['request'];
   app.response = Object.setPrototypeOf(Response.prototype, app.response) as Express['response'];
-  return createServer({ IncomingMessage: Request, ServerResponse: Response }, app);
+  // The types of Node know no class of their own kind here.
+  return createServer({ IncomingMessage: Request, ServerResponse: Response }, app) as Server;
 };
 
 /** Resolves when the server listens; rejects with a sentence when the address cannot be had. */

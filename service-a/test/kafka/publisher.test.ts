@@ -17,6 +17,7 @@ const aPublisher = ({ queueMax = 10_000, expiryMs = 60_000, connect = async (): 
   const calls: string[] = [];
   const probes: Deferred<void>[] = [];
   const { logger, lines } = recordingLogger();
+  const told: string[] = [];
   const publisher = createPublisher({
     producer: {
       connect,
@@ -28,6 +29,8 @@ const aPublisher = ({ queueMax = 10_000, expiryMs = 60_000, connect = async (): 
       },
       disconnect: async () => void calls.push('disconnect'),
     },
+    onSent: (records) => void told.push(`${records} sent`),
+    onFailed: (records) => void told.push(`${records} failed`),
     probe: () => {
       const probe = deferred();
       probes.push(probe);
@@ -38,13 +41,13 @@ const aPublisher = ({ queueMax = 10_000, expiryMs = 60_000, connect = async (): 
     expiryMs,
     logger,
   });
-  const publish = (key: string, value = 'v') => publisher.publish(Buffer.from(key), Buffer.from(value));
+  const publish = (key: string, value = 'v') => publisher.publish(Buffer.from(key), Buffer.from(value), {});
   const sentOnce = async (number = 1): Promise<Sent> => {
     await eventually(() => sent.length === number);
     return sent[number - 1]!;
   };
   const keysOf = ({ record }: Sent): string[] => record.messages.map(({ key }) => String(key));
-  return { publisher, publish, sent, sentOnce, keysOf, calls, probes, lines };
+  return { publisher, publish, sent, sentOnce, keysOf, calls, probes, lines, told };
 };
 
 const appended = (...offsets: [partition: number, baseOffset: string][]): RecordMetadata[] =>
@@ -67,6 +70,23 @@ describe('records are sent', () => {
     void publish('0');
     void publish('1');
     expect(keysOf(await sentOnce())).toEqual(['0', '1']);
+  });
+
+  test('When requests are acknowledged or fail, then their numbers of records are told, and how many wait', async () => {
+    const { publisher, publish, sentOnce, told } = aPublisher();
+    const published = Promise.all([publish('0'), publish('0')]);
+    (await sentOnce()).answer.resolve(appended([0, '0']));
+    await published;
+    const failed = publish('0');
+    const third = await sentOnce(2);
+    const waiting = publish('1');
+    expect(publisher.waiting()).toBe(1);
+    third.answer.reject(new Error('no'));
+    await expect(failed).rejects.toThrow();
+    (await sentOnce(3)).answer.resolve(appended([1, '0']));
+    await waiting;
+    await eventually(() => told.length === 3);
+    expect(told).toEqual(['2 sent', '1 failed', '1 sent']);
   });
 
   test('When a request is in flight, then what comes is collected for the next one', async () => {

@@ -18,11 +18,13 @@ const aReader = () => {
   trail.close();
   const noted: string[] = [];
   const feed = { note: (...change: unknown[]): void => void noted.push(change.join(' ')) };
-  const reader = createLogReader({ topics, projection, feed, trail, logger });
+  const told: string[] = [];
+  const onRecord = (topic: string, outcome: string): void => void told.push(`${topic} ${outcome}`);
+  const reader = createLogReader({ topics, projection, feed, onRecord, trail, logger });
   const read = (topic: string, key: string | null, value: Buffer | null, offset?: string, headers?: Record<string, Buffer>): void =>
     reader.handle({ topic, partition: 1, message: message(key, value, offset, headers) });
   const statusOf = (orderId: string) => shown(projection.get(orderId))?.status;
-  return { ...reader, read, statusOf, projection, lines, noted };
+  return { ...reader, read, statusOf, projection, lines, noted, told };
 };
 
 describe('records are folded', () => {

@@ -154,7 +154,8 @@ describe('a stream that is resumed', () => {
   test('When more changed than a stream may begin with, then it begins anew', () => {
     const { read, listen } = aStation();
     const items = Array.from({ length: 500 }, () => ({ productId: 'p'.repeat(128), quantity: 1, price: 1 }));
-    for (const orderId of [1, 2, 3, 4, 5, 6, 7, 8].map(orderIdOf)) read(created(orderId, { order: canonicalText(anOrder({ orderId, items })) }));
+    const orderIds = [1, 2, 3, 4, 5, 6, 7, 8].map(orderIdOf);
+    read(...orderIds.map((orderId) => created(orderId, { order: canonicalText(anOrder({ orderId, items })) })));
     expect(listen({ lastEventId: '4' }).heard()[0]).toBe('sync true @4');
     expect(listen({ lastEventId: '0' }).heard()[0]).toBe('sync false @8');
   });

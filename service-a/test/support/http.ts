@@ -5,6 +5,7 @@ import { createStreams } from '../../src/processors/streams';
 import { createWaiters } from '../../src/processors/waiters';
 import type { BoardFile } from '../../src/routes/board';
 import type { OrderCreated } from './builders';
+import { createMetrics } from '../../src/utils/metrics';
 import { recordingLogger } from './fakes';
 
 /** The HTTP side over a broker that acknowledges everything, or as told. */
@@ -24,9 +25,11 @@ export const anApp = (differences: {
   const waiters = createWaiters(projection);
   const feed = { position: () => '0', since: (id: string) => (id === '0' ? new Set<string>() : undefined) };
   const streams = createStreams({ projection, feed, logger });
+  const metrics = createMetrics({ ordersTopic: 'orders' });
   const app = createApp({
+    metrics,
     board, placeOrder, projection, waiters, streams, corsOrigins, logger,
     caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
   });
-  return { app, projection, published, lines, waiters, streams };
+  return { app, projection, published, lines, waiters, streams, metrics };
 };

@@ -1,9 +1,8 @@
 import type { LogRecord } from '../kafka/log-reader';
-import type { ListCommand, ShowCommand, StatsCommand } from './command';
+import type { Filter, ListCommand, ShowCommand, StatsCommand } from './command';
 import { detailOf, detailText, jsonLines, listText, statisticsText } from './format';
 import type { Log } from './log';
 import { createNewest, createStatistics, matches, summaryOf, type Summary } from './summary';
-import type { Filter } from './command';
 
 /** What a command found, as text for stdout, and a remark for whoever reads it at a terminal. */
 export type Found = { text: string; remark?: string };

@@ -29,11 +29,14 @@ export type OrderConsumer = ReturnType<typeof createOrderConsumer>;
  * Consumes `topic`: records of one key in order, keys side by side, fetching on while single records take their time. Offsets are
  * committed by one timer, and only up to the highest gap-free record whose outcome is published.
  */
-export const createOrderConsumer = ({ kafka, topic, groupId, process, logger }: {
+export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, onRestart, logger }: {
   kafka: Kafka;
   topic: string;
   groupId: string;
   process: ProcessRecord;
+  /** As of `superviseConsumer`. */
+  onJoin: () => void;
+  onRestart: () => void;
   logger: Logger;
 }) => {
   let generation = newGeneration();
@@ -140,6 +143,8 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, logger }: 
       retry: { retries: 3, restartOnFailure: async () => false },
     }),
     begin,
+    onJoin,
+    onRestart,
     logger,
   });
 

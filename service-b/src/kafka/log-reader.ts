@@ -65,7 +65,7 @@ export const createLogReader = ({ kafka, brokers, groupId }: { kafka: Kafka; bro
 
   const run = (consumer: Consumer, cursors: Cursor[], handle: HandleRecord, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
-      let over = signal.aborted;
+      let over = false;
       let lastSign = Date.now();
       let handling = false;
 

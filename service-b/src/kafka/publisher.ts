@@ -50,9 +50,13 @@ export type Publisher = ReturnType<typeof createPublisher>;
  * Publishes to one topic and does not give up: a record waits until the broker holds it, or until nobody waits for it any more.
  * One produce request at a time; what arrives meanwhile goes with the next one.
  */
-export const createPublisher = ({ producer, topic, logger }: {
+export const createPublisher = ({ producer, topic, onSent, onFailed, logger }: {
   producer: Pick<Producer, 'connect' | 'send' | 'disconnect'>;
   topic: string;
+  /** Hears of each request that was acknowledged: its records, and the seconds it took. */
+  onSent: (records: number, seconds: number) => void;
+  /** Hears of each request that failed. */
+  onFailed: (records: number) => void;
   logger: Logger;
 }) => {
   let queue: Waiting[] = [];
@@ -120,12 +124,14 @@ export const createPublisher = ({ producer, topic, logger }: {
       try {
         if (!connected) await connect();
         await sendBatch(batch);
+        onSent(batch.length, (performance.now() - sentAt) / 1_000);
         if (failing) logger.info('publishing works again', { topic });
         failing = false;
         pauseMs = RETRY_MS.first;
         if (sentAt < busyUntil) await setTimeout(Math.max(0, BUSY.restMs - (performance.now() - sentAt)));
       } catch (error) {
         failing = true;
+        onFailed(batch.length);
         putBack(batch, error);
         logger.error('publishing failed, trying again', { topic, records: batch.length, waiting: queue.length, error });
         await setTimeout(pauseMs);
@@ -167,6 +173,8 @@ export const createPublisher = ({ producer, topic, logger }: {
         queue.push({ message: { key, value, headers, fallbackPartition }, bytes, signal, resolve, reject });
         if (!sending) void drain();
       }),
+    /** Records that wait for a request. */
+    waiting: (): number => queue.length,
     /** Connected, and the last try was no failure. */
     healthy: (): boolean => connected && !failing,
   };

@@ -48,8 +48,10 @@ const toError = (error: unknown): Error => (error instanceof Error ? error : new
 export type ProcessOrder = ReturnType<typeof createProcessOrder>;
 
 /** What a record of `orders` means: exactly one outcome, a payment or a dead letter. */
-export const createProcessOrder = ({ gateway, publishPayment, publishDeadLetter, maxRetries, retryBaseMs }: {
+export const createProcessOrder = ({ gateway, onAnswer, publishPayment, publishDeadLetter, maxRetries, retryBaseMs }: {
   gateway: Gateway;
+  /** Hears of each answer of the gateway; `attempt` is 0 for the first call for an order. */
+  onAnswer: (answer: ChargeResult['kind'], attempt: number) => void;
   publishPayment: PublishPayment;
   publishDeadLetter: PublishDeadLetter;
   maxRetries: number;
@@ -70,6 +72,7 @@ export const createProcessOrder = ({ gateway, publishPayment, publishDeadLetter,
   const charge = async (request: Omit<ChargeRequest, 'attempt'>, signal: AbortSignal): Promise<{ error?: Error; retryCount: number }> => {
     for (let attempt = 0; ; attempt += 1) {
       const result = await ask({ ...request, attempt }, signal);
+      onAnswer(result.kind, attempt);
       if (result.kind === 'approved') return { retryCount: attempt };
       if (result.kind === 'declined') return { error: new PaymentDeclinedError(result.reason), retryCount: attempt };
       if (attempt === maxRetries) return { error: new GatewayUnavailableError(result.reason), retryCount: attempt };

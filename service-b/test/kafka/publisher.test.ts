@@ -26,7 +26,14 @@ const aPublisher = ({ answer, connect = async () => undefined }: { answer?: Answ
     }
     return request.answer.promise;
   };
-  const publisher = createPublisher({ producer: { connect, send, disconnect: async () => undefined }, topic: 'payments', logger });
+  const told: string[] = [];
+  const publisher = createPublisher({
+    producer: { connect, send, disconnect: async () => undefined },
+    topic: 'payments',
+    onSent: (records) => void told.push(`${records} sent`),
+    onFailed: (records) => void told.push(`${records} failed`),
+    logger,
+  });
   const publish = (key: string | null, { value = 'v', signal = new AbortController().signal } = {}) =>
     publisher.publish({ key: key === null ? null : Buffer.from(key), value, fallbackPartition: 1 }, signal);
   const sentOnce = async (number = 1): Promise<Sent> => {

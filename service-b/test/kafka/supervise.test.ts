@@ -18,15 +18,16 @@ const aConsumer = () => {
 
 const supervised = (begin: () => Promise<void> = () => Promise.resolve()) => {
   const built: ReturnType<typeof aConsumer>[] = [];
+  const told: string[] = [];
   const supervisor = superviseConsumer({
     create: () => {
       built.push(aConsumer());
       return built.at(-1)!.consumer;
     },
-    begin, logger: recordingLogger().logger, stallMs: 30_000,
+    begin, onJoin: () => void told.push('joined'), onRestart: () => void told.push('restarted'), logger: recordingLogger().logger, stallMs: 30_000,
   });
   supervisor.start();
-  return { supervisor, built };
+  return { supervisor, built, told };
 };
 
 describe('supervised consumer', () => {
@@ -51,7 +52,7 @@ describe('supervised consumer', () => {
   });
 
   test('When it crashes, then it is closed, not healthy, and another one is built', async () => {
-    const { supervisor, built } = supervised();
+    const { supervisor, built, told } = supervised();
     built[0]!.emit('join');
     built[0]!.emit('crash', { error: new Error('gave up') });
     await pass(10);
@@ -61,6 +62,7 @@ describe('supervised consumer', () => {
     expect(built).toHaveLength(2);
     built[1]!.emit('join');
     expect(supervisor.healthy()).toBe(true);
+    expect(told).toEqual(['joined', 'restarted', 'joined']);
   });
 
   test('When it cannot begin, then it is tried for as long as it takes', async () => {

@@ -17,7 +17,9 @@ const aProcessor = (answers: Answer[] = [approved], { maxRetries = 3, retryBaseM
   const asked: ChargeRequest[] = [];
   const payments: PaymentCompleted[] = [];
   const deadLetters: { record: ConsumedRecord; error: string; message: string; retryCount: number }[] = [];
+  const answered: string[] = [];
   const process = createProcessOrder({
+    onAnswer: (answer, attempt) => void answered.push(`${answer} ${attempt}`),
     gateway: (request) => {
       asked.push(request);
       const answer = answers[Math.min(asked.length, answers.length) - 1]!;
@@ -31,7 +33,7 @@ const aProcessor = (answers: Answer[] = [approved], { maxRetries = 3, retryBaseM
   });
   const run = (record = aRecord(), signal = new AbortController().signal) => process(record, signal);
   const outcomes = () => ({ payments: payments.length, deadLetters: deadLetters.map(({ error, retryCount }) => `${error} after ${retryCount}`) });
-  return { run, asked, payments, deadLetters, outcomes };
+  return { run, asked, answered, payments, deadLetters, outcomes };
 };
 
 describe('an order is paid', () => {
@@ -51,8 +53,9 @@ describe('an order is paid', () => {
   });
 
   test('When the gateway is asked, then it is given the payment id as the idempotency key, and which attempt it is', async () => {
-    const { run, asked } = aProcessor([unavailable, approved]);
+    const { run, asked, answered } = aProcessor([unavailable, approved]);
     await run();
+    expect(answered).toEqual(['unavailable 0', 'approved 1']);
     const request = { orderId: orderIdOf(0), paymentId: paymentIdOf(orderIdOf(0)), amount: 99.99, currency: 'USD', redrive: 0 };
     expect(asked).toEqual([{ ...request, attempt: 0 }, { ...request, attempt: 1 }]);
   });
@@ -140,6 +143,7 @@ describe('every fate of the simulation', () => {
     const outcomes = new Map<string, string[]>();
     const note = (orderId: string, what: string): void => void outcomes.set(orderId, [...(outcomes.get(orderId) ?? []), what]);
     const process = createProcessOrder({
+      onAnswer: () => undefined,
       gateway: (request) => decidePayment(request, fate),
       publishPayment: async ({ data }) => note(data.orderId, 'approved'),
       publishDeadLetter: async ({ record, error }) => note(String(record.message.key), error.name),

@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rssMiB } from './bench/measure';
+import { createRandom } from './drill/random';
+import { createStage, type Stage } from './drill/stage';
+import { startLocalBroker } from './lib/broker';
+
+const BATCH = 5_000;
+
+/** Fills the topics with `count` orders that failed, a tenth of them paid since. */
+const fill = async ({ kafka, topics, random }: Stage, count: number): Promise<void> => {
+  const producer = kafka.producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  for (let from = 0; from < count; from += BATCH) {
+    const orders = Array.from({ length: Math.min(BATCH, count - from) }, (_, i) => {
+      const orderId = random.uuid();
+      const data = { orderId, userId: 'user-123', amount: 99.99, currency: 'USD', items: [{ productId: 'prod-001', quantity: 2, price: 49.995 }] };
+      const event = { eventType: 'ORDER_CREATED', eventId: orderId, timestamp: new Date().toISOString(), data };
+      return { key: orderId, event, partition: i % 3, offset: String(Math.floor((from + i) / 3)) };
+    });
+    const letters = orders.map(({ key, event, partition, offset }) => ({ key, partition, value: JSON.stringify({
+      originalTopic: topics.orders, originalPartition: partition, originalOffset: offset, originalKey: key, originalValue: event,
+      originalValueEncoding: 'json', errorType: 'PaymentDeclinedError', errorMessage: 'payment gateway declined', errorStack: 'x'.repeat(500),
+      failedAt: new Date().toISOString(), retryCount: 0,
+    }) }));
+    await producer.sendBatch({ topicMessages: [
+      { topic: topics.orders, messages: orders.map(({ key, event, partition }) => ({ key, value: JSON.stringify(event), partition })) },
+      { topic: topics.payments, messages: orders.slice(0, BATCH / 10).map(({ key, partition }) => ({ key, value: '{}', partition })) },
+      { topic: topics.deadLetters, messages: letters },
+    ] });
+  }
+  await producer.disconnect();
+};
+
+/** Runs `dlt` and says how long it took, and what it held at most. */
+const measure = async (stage: Stage, ...args: string[]): Promise<void> => {
+  const startedAt = Date.now();
+  const dlt = stage.dlt(args);
+  let peak = 0;
+  const watch = setInterval(() => {
+    try {
+      peak = Math.max(peak, rssMiB(dlt.pid!).peak || 0);
+    } catch {
+      // It has just ended.
+    }
+  }, 20);
+  const { code, stdout, stderr } = await dlt.ended;
+  clearInterval(watch);
+  if (code !== 0) throw new Error(`dlt ${args.join(' ')} ended with exit code ${code}: ${stderr.join(' ')}`);
+  console.log(`dlt ${args.join(' ')}: ${((Date.now() - startedAt) / 1_000).toFixed(1)} s, RSS at most ${peak} MiB, ${stdout.length} lines, the last: ${stdout.at(-1)}`);
+};
+
+const main = async (): Promise<void> => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'dlt-'));
+  const broker = await startLocalBroker({ dataDir, log: () => undefined });
+  try {
+    for (const count of process.argv.slice(2).map(Number)) {
+      const stage = await createStage({ name: `dlt-${count}`, brokers: broker.brokers, random: createRandom(count), perSecond: 0 });
+      try {
+        await Promise.all([stage.a.stop(), stage.b.stop()]);
+        await fill(stage, count);
+        console.log(`${count} dead letters:`);
+        await measure(stage, 'list');
+        await measure(stage, 'stats');
+        await measure(stage, 'redrive', '--all', '--dry-run');
+        await measure(stage, 'redrive', '--all', '--yes');
+      } finally {
+        await stage.close();
+      }
+    }
+  } finally {
+    await broker.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+};
+
+main().then(() => process.exit(0), (error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

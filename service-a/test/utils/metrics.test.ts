@@ -1,0 +1,59 @@
+import { createMetrics } from '../../src/utils/metrics';
+
+const sources = {
+  checks: () => ({ producerConnected: true, consumerJoined: false }),
+  lags: () => [{ topic: 'orders', partition: 2, records: 7 }],
+  queued: () => 3,
+  counts: () => ({ pending: 1, completed: 8, failed: 2 }),
+  rebuildSeconds: () => 1.5,
+  streams: () => 4,
+  waiters: () => 5,
+};
+
+const scraped = async (metrics: ReturnType<typeof createMetrics>): Promise<string[]> =>
+  (await metrics.text()).split('\n').filter((line) => !line.startsWith('#'));
+
+describe('metrics', () => {
+  test('When orders are published, read and refused, then each is counted under its labels', async () => {
+    const metrics = createMetrics({ ordersTopic: 'orders' });
+    metrics.published(2, 0.004);
+    metrics.publishFailed(3);
+    metrics.consumed('payments', 'applied');
+    metrics.consumed('payments', 'applied');
+    metrics.consumed('orders', 'unreadable');
+    metrics.rejected('conflict');
+    metrics.joined();
+    metrics.restarted();
+    expect(await scraped(metrics)).toEqual(expect.arrayContaining([
+      'kafka_records_produced_total{topic="orders",outcome="acknowledged"} 2',
+      'kafka_records_produced_total{topic="orders",outcome="failed"} 3',
+      'kafka_produce_batch_records_sum{topic="orders"} 2',
+      'kafka_produce_duration_seconds_bucket{le="0.005",topic="orders"} 1',
+      'kafka_produce_duration_seconds_bucket{le="0.0025",topic="orders"} 0',
+      'kafka_records_consumed_total{topic="payments",outcome="applied"} 2',
+      'kafka_records_consumed_total{topic="orders",outcome="unreadable"} 1',
+      'orders_rejected_total{reason="conflict"} 1',
+      'kafka_consumer_rebalances_total 1',
+      'kafka_consumer_restarts_total 1',
+    ]));
+  });
+
+  test('When it is scraped, then what can be asked is asked anew', async () => {
+    const metrics = createMetrics({ ordersTopic: 'orders' });
+    let lags = sources.lags();
+    metrics.watch({ ...sources, lags: () => lags });
+    expect(await scraped(metrics)).toEqual(expect.arrayContaining([
+      'service_ready 0',
+      'service_ready_check{check="producerConnected"} 1',
+      'service_ready_check{check="consumerJoined"} 0',
+      'kafka_consumer_lag_records{topic="orders",partition="2"} 7',
+      'kafka_produce_queue_records{topic="orders"} 3',
+      'orders_held{status="completed"} 8',
+      'state_rebuild_duration_seconds 1.5',
+      'event_streams 4',
+      'waiting_clients 5',
+    ]));
+    lags = [];
+    expect((await scraped(metrics)).filter((line) => line.startsWith('kafka_consumer_lag_records'))).toEqual([]);
+  });
+});
