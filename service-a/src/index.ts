@@ -6,6 +6,7 @@ import { createFollower } from './kafka/follower';
 import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
+import { positionAttributes, recordAttributes } from './kafka/span-attributes';
 import { createFeed } from './processors/feed';
 import { createLogReader } from './processors/follow-log';
 import { createPlaceOrder } from './processors/place-order';
@@ -17,13 +18,14 @@ import { createLogger } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
-import { traceIdOf } from './utils/trace';
+import { createTracer, passOn, traceIdOf } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
   const logger = createLogger({ level: env.LOG_LEVEL, service: 'service-a' });
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
+  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-a', logger });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const metrics = createMetrics({ ordersTopic: topics.orders });
 
@@ -50,15 +52,31 @@ const start = async (env: Env): Promise<void> => {
   const waiters = createWaiters(projection);
   const feed = createFeed({ positions: () => follower.positions(), unconfirmed: () => logReader.unconfirmed() });
   const streams = createStreams({ projection, feed, logger });
-  const logReader = createLogReader({ topics, projection, feed, onRecord: metrics.consumed, trail, logger });
+  const logReader = createLogReader({
+    topics,
+    projection,
+    feed,
+    onRecord: metrics.consumed,
+    // What is read while the state is rebuilt was traced when it was new.
+    startSpan: (...span) => (follower.caughtUp() ? tracer : passOn).start(...span),
+    trail,
+    logger,
+  });
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
-    publish: async (orderId, event, traceparent) => {
-      const headers = traceparent === undefined ? {} : { traceparent };
-      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event), headers);
-      logReader.expectOwn({ ...position, orderId });
-      trail.log('order published', { orderId, traceId: traceIdOf(traceparent), topic: topics.orders, ...position });
+    publish: async (orderId, event, parent) => {
+      const key = Buffer.from(orderId);
+      const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });
+      try {
+        const position = await publisher.publish(key, Buffer.from(event), { ...span.trace });
+        span.end(positionAttributes(position));
+        logReader.expectOwn({ ...position, orderId });
+        trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
+      } catch (error) {
+        span.end({}, error);
+        throw error;
+      }
     },
   });
   const follower = createFollower({
@@ -90,6 +108,7 @@ const start = async (env: Env): Promise<void> => {
     caughtUp: follower.caughtUp,
     checks,
     metrics,
+    startSpan: tracer.start,
     // Where the build leaves it, seen from dist/ and from src/ alike.
     board: readBoard(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
@@ -107,11 +126,12 @@ const start = async (env: Env): Promise<void> => {
 
   shutdownOnSignal({
     logger,
-    // Nine seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
+    // Nine and a half seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
     steps: [
       { name: 'http', timeoutMs: 6_000, run: closeHttp },
       { name: 'consumer', timeoutMs: 1_500, run: follower.stop },
       { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop()]) },
+      { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],
     atExit: trail.close,
   });
