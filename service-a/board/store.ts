@@ -112,7 +112,5 @@ export const createStore = ({ max }: { max: number }) => {
       }
       return listed.rows;
     },
-    /** Changes whenever a row does. */
-    version: (): number => version,
   };
 };

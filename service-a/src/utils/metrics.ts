@@ -65,6 +65,8 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
   const topic = ordersTopic;
   const acknowledgedOrders = produced.labels({ topic, outcome: 'acknowledged' });
   const failedOrders = produced.labels({ topic, outcome: 'failed' });
+  // A counter that begins at 1 has not grown, to Prometheus' rate(): these begin at 0.
+  for (const counter of [acknowledgedOrders, failedOrders]) counter.inc(0);
   const [orderBatches, orderProduceTime] = [batches.labels({ topic }), produceTime.labels({ topic })];
 
   const gauge = <L extends string>(

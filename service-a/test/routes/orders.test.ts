@@ -252,6 +252,14 @@ describe('GET /orders/:id with Prefer: wait', () => {
     expectProblem(await waiting(anApp(), 10), 404, 'Not Found');
   });
 
+  test('When the client goes away, then nobody waits any longer', async () => {
+    const it = anApp();
+    it.projection.apply(created());
+    const wait = jest.spyOn(it.waiters, 'wait');
+    await expect(waiting(it, 30).timeout(200)).rejects.toThrow('Timeout');
+    await (wait.mock.results[0]!.value as ReturnType<typeof it.waiters.wait>).over;
+  });
+
   test('When the service closes, then the order is answered at once as it is', async () => {
     const it = anApp();
     it.projection.apply(created());

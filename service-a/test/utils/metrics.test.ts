@@ -14,6 +14,13 @@ const scraped = async (metrics: ReturnType<typeof createMetrics>): Promise<strin
   (await metrics.text()).split('\n').filter((line) => !line.startsWith('#'));
 
 describe('metrics', () => {
+  test('When nothing has happened yet, then the counters that rates are taken of are there, at 0', async () => {
+    expect(await scraped(createMetrics({ ordersTopic: 'orders' }))).toEqual(expect.arrayContaining([
+      'kafka_records_produced_total{topic="orders",outcome="acknowledged"} 0',
+      'kafka_records_produced_total{topic="orders",outcome="failed"} 0',
+    ]));
+  });
+
   test('When orders are published, read and refused, then each is counted under its labels', async () => {
     const metrics = createMetrics({ ordersTopic: 'orders' });
     metrics.published(2, 0.004);

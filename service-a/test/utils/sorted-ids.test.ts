@@ -48,6 +48,17 @@ describe('sorted ids', () => {
     expect([...sorted.backwards({ time: 10_000, id: '' })]).toHaveLength(2_000);
   });
 
+  test('When the first ones go while new ones come, then the others are found all the while', () => {
+    const sorted = createSortedIds();
+    const idOf = (i: number): string => String(i).padStart(5, '0');
+    for (let i = 0; i < 4_000; i += 1) {
+      sorted.add(i, idOf(i));
+      if (i < 1_000) continue;
+      sorted.delete(i - 1_000, idOf(i - 1_000));
+      if (i % 50 === 0) expect([...sorted.backwards()]).toEqual(Array.from({ length: 1_000 }, (_, back) => idOf(i - back)));
+    }
+  });
+
   test('When an id is deleted with another time, or a second time, then nothing is', () => {
     const sorted = createSortedIds();
     sorted.add(1, 'a');

@@ -17,7 +17,7 @@ const WINDOW_RECORDS = 10_000;
 const WINDOW_BYTES = 16 * 1_024 * 1_024;
 
 /** A batch of at least `records` means load: then a short rest before the next fetch fills it. Below it, nothing is delayed. */
-const BUSY = { records: 8, restMs: 20 };
+const BUSY = { records: 8, restMs: 30 };
 
 /** What a member holds between two rebalances. It ends as a whole: what has no outcome by then is fetched again by whoever is next. */
 type Generation = { windows: Map<number, PartitionWindow>; ended: AbortController };

@@ -65,6 +65,11 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
   const outcomeOf = (outcome: Outcome) =>
     ({ records: consumed.labels({ topic: ordersTopic, outcome }), latency: latency.labels({ outcome }) });
   const outcomes = { paid: outcomeOf('paid'), dead_lettered: outcomeOf('dead_lettered') };
+  // A counter that begins at 1 has not grown, to Prometheus' rate(): what can be known begins at 0.
+  const known = [
+    outcomes.paid.records, outcomes.dead_lettered.records, ...Object.values(answerOf), ...deadLettersOf.values(), otherDeadLetters,
+  ];
+  for (const counter of known) counter.inc(0);
 
   const gauge = <L extends string>(
     name: string, help: string, labelNames: L[], collect: (set: (value: number, labels: Record<L, string>) => void) => void,

@@ -16,6 +16,16 @@ const scraped = async (metrics: ReturnType<typeof createMetrics>): Promise<strin
   (await metrics.text()).split('\n').filter((line) => !line.startsWith('#'));
 
 describe('metrics', () => {
+  test('When nothing has happened yet, then the counters that rates are taken of are there, at 0', async () => {
+    expect(await scraped(createMetrics({ ordersTopic: 'orders' }))).toEqual(expect.arrayContaining([
+      'kafka_records_consumed_total{topic="orders",outcome="paid"} 0',
+      'kafka_records_consumed_total{topic="orders",outcome="dead_lettered"} 0',
+      'dead_letters_total{error_type="PaymentDeclinedError"} 0',
+      'dead_letters_total{error_type="other"} 0',
+      'payment_gateway_answers_total{answer="unavailable"} 0',
+    ]));
+  });
+
   test('When orders find their outcomes, then outcomes, answers and errors are counted under their labels', async () => {
     const metrics = createMetrics({ ordersTopic: 'orders' });
     metrics.finished('paid', String(Date.now() - 200));
