@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
-import { createKafka } from './kafka/client';
+import { adjustKafkaLogLevel, createKafka } from './kafka/client';
 import { createFollower } from './kafka/follower';
 import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
@@ -14,7 +14,7 @@ import { createProjection } from './processors/projection';
 import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
-import { createLogger } from './utils/logger';
+import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
@@ -25,11 +25,12 @@ const start = async (env: Env): Promise<void> => {
   const logger = createLogger({ level: env.LOG_LEVEL, service: 'service-a' });
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
-  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-a', logger });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const metrics = createMetrics({ ordersTopic: topics.orders });
 
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
+  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-a', logger });
   const publisher = createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false }),
     probe: async () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
-import { createKafka } from './kafka/client';
+import { adjustKafkaLogLevel, createKafka } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
 import { createLagWatch } from './kafka/lag';
@@ -11,7 +11,7 @@ import { redriveCountOf } from './kafka/redrive-headers';
 import { positionAttributes, recordAttributes } from './kafka/span-attributes';
 import { createSimulatedGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
-import { createLogger } from './utils/logger';
+import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
@@ -22,8 +22,9 @@ const start = async (env: Env): Promise<void> => {
   const logger = createLogger({ level: env.LOG_LEVEL, service: 'service-b' });
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
-  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-b', logger });
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
+  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-b', logger });
 
   const metrics = createMetrics({ ordersTopic: env.ORDERS_TOPIC });
 
@@ -42,7 +43,7 @@ const start = async (env: Env): Promise<void> => {
 
   /** Publishes an outcome as a part of the trace of its record. */
   const publishWithin = async (
-    parent: TraceHeaders | undefined, { topic, publish }: typeof payments, outcome: OutcomeRecord, signal: AbortSignal, more: Attributes = {},
+    parent: TraceHeaders | undefined, { topic, publish }: typeof payments, outcome: OutcomeRecord, signal: AbortSignal, more?: Attributes,
   ): Promise<Position & { traceId: string | undefined }> => {
     const attributes = () => ({ ...recordAttributes('send', topic, outcome.key), ...more });
     const span = tracer.start('producer', `send ${topic}`, { parent, attributes });

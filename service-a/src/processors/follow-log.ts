@@ -65,7 +65,7 @@ export const createLogReader = ({ topics, projection, feed, onRecord, startSpan,
     const status = projection.apply(fact);
     span.end();
     if (status === undefined) return undefined;
-    trail.log('order updated', { orderId: fact.orderId, traceId: traceIdOf(parent), status, topic, partition, offset });
+    trail.log('order updated', { orderId: fact.orderId, traceId: traceIdOf(span.trace), status, topic, partition, offset });
     return fact.orderId;
   };
 

@@ -49,7 +49,7 @@ export const createOtelTracer = ({ exporter, service, logger }: { exporter: Span
         end: (more = {}, error) => {
           span.setAttributes(more);
           if (error !== undefined) {
-            const { name: type, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+            const { name: type, message } = error instanceof Error ? error : new Error('no error was thrown, but something else');
             span.setAttribute('error.type', type).setStatus({ code: SpanStatusCode.ERROR, message });
           }
           span.end();

@@ -9,7 +9,9 @@ export const recordingTracer = (): { startSpan: StartSpan; spans: Recorded[] } =
     spans,
     startSpan: (kind, name, { parent, attributes }) => ({
       trace: parent && { ...parent, traceparent: `${parent.traceparent.slice(0, 36)}${'1'.repeat(16)}-01` },
-      end: (more, error) => void spans.push({ kind, name, parent, attributes: { ...attributes(), ...more }, ...(error !== undefined && { error }) }),
+      end: (more, error) => {
+        spans.push({ kind, name, parent, attributes: { ...attributes(), ...more }, ...(error !== undefined && { error }) });
+      },
     }),
   };
 };

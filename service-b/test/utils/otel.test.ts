@@ -1,5 +1,5 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { InMemorySpanExporter } from '@opentelemetry/sdk-trace-base';
 import { createOtelTracer } from '../../src/utils/otel';
 import { traceOf } from '../../src/utils/tracing';
 import { recordingLogger } from '../support/fakes';
@@ -9,20 +9,10 @@ const parent = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, tracestate: '
 const none = (): Record<string, never> => ({});
 
 const aTracer = () => {
-  const exported: ReadableSpan[] = [];
-  const { logger, lines } = recordingLogger();
-  const tracer = createOtelTracer({
-    service: 'service-x',
-    exporter: {
-      export: (spans, done) => {
-        exported.push(...spans);
-        done({ code: 0 });
-      },
-      shutdown: async () => undefined,
-    },
-    logger,
-  });
-  return { tracer, exported, lines };
+  // It would forget them at its shutdown.
+  const exporter = Object.assign(new InMemorySpanExporter(), { shutdown: async () => undefined });
+  const tracer = createOtelTracer({ service: 'service-x', exporter, logger: recordingLogger().logger });
+  return { tracer, exported: () => exporter.getFinishedSpans() };
 };
 
 describe('spans are exported', () => {
@@ -34,7 +24,7 @@ describe('spans are exported', () => {
     inner.end({ 'messaging.kafka.offset': 7 }, new TypeError('not taken'));
     outer.end();
     await tracer.stop();
-    expect(exported).toMatchObject([
+    expect(exported()).toMatchObject([
       {
         name: 'send orders', kind: SpanKind.PRODUCER, status: { code: SpanStatusCode.ERROR, message: 'not taken' },
         attributes: { 'messaging.kafka.offset': 7, 'error.type': 'TypeError' },
@@ -44,8 +34,8 @@ describe('spans are exported', () => {
         links: [{ context: { traceId, spanId: '00f067aa0ba902b7' } }], resource: { attributes: { 'service.name': 'service-x' } },
       },
     ]);
-    expect(exported.map((span) => span.spanContext().traceId)).toEqual([traceId, traceId]);
-    expect(exported.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([outer.trace?.traceparent.slice(36, 52), '00f067aa0ba902b7']);
+    expect(exported().map((span) => span.spanContext().traceId)).toEqual([traceId, traceId]);
+    expect(exported().map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([outer.trace?.traceparent.slice(36, 52), '00f067aa0ba902b7']);
   });
 
   test('When there is no parent, then a trace begins', () => {
@@ -60,6 +50,6 @@ describe('spans are exported', () => {
     span.end();
     await tracer.stop();
     expect(span.trace?.traceparent).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-00$`));
-    expect(exported).toEqual([]);
+    expect(exported()).toEqual([]);
   });
 });
