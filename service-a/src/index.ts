@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
-import { createKafka } from './kafka/client';
+import { adjustKafkaLogLevel, createKafka } from './kafka/client';
 import { createFollower } from './kafka/follower';
 import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
+import { positionAttributes, recordAttributes } from './kafka/span-attributes';
 import { createFeed } from './processors/feed';
 import { createLogReader } from './processors/follow-log';
 import { createPlaceOrder } from './processors/place-order';
@@ -13,11 +14,11 @@ import { createProjection } from './processors/projection';
 import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
-import { createLogger } from './utils/logger';
+import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
-import { traceIdOf } from './utils/trace';
+import { createTracer, passOn, traceIdOf } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -28,6 +29,8 @@ const start = async (env: Env): Promise<void> => {
   const metrics = createMetrics({ ordersTopic: topics.orders });
 
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
+  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-a', logger });
   const publisher = createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false }),
     probe: async () => {
@@ -50,15 +53,31 @@ const start = async (env: Env): Promise<void> => {
   const waiters = createWaiters(projection);
   const feed = createFeed({ positions: () => follower.positions(), unconfirmed: () => logReader.unconfirmed() });
   const streams = createStreams({ projection, feed, logger });
-  const logReader = createLogReader({ topics, projection, feed, onRecord: metrics.consumed, trail, logger });
+  const logReader = createLogReader({
+    topics,
+    projection,
+    feed,
+    onRecord: metrics.consumed,
+    // What is read while the state is rebuilt was traced when it was new.
+    startSpan: (...span) => (follower.caughtUp() ? tracer : passOn).start(...span),
+    trail,
+    logger,
+  });
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
-    publish: async (orderId, event, traceparent) => {
-      const headers = traceparent === undefined ? {} : { traceparent };
-      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event), headers);
-      logReader.expectOwn({ ...position, orderId });
-      trail.log('order published', { orderId, traceId: traceIdOf(traceparent), topic: topics.orders, ...position });
+    publish: async (orderId, event, parent) => {
+      const key = Buffer.from(orderId);
+      const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });
+      try {
+        const position = await publisher.publish(key, Buffer.from(event), { ...span.trace });
+        span.end(positionAttributes(position));
+        logReader.expectOwn({ ...position, orderId });
+        trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
+      } catch (error) {
+        span.end({}, error);
+        throw error;
+      }
     },
   });
   const follower = createFollower({
@@ -90,6 +109,7 @@ const start = async (env: Env): Promise<void> => {
     caughtUp: follower.caughtUp,
     checks,
     metrics,
+    startSpan: tracer.start,
     // Where the build leaves it, seen from dist/ and from src/ alike.
     board: readBoard(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
@@ -107,11 +127,12 @@ const start = async (env: Env): Promise<void> => {
 
   shutdownOnSignal({
     logger,
-    // Nine seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
+    // Nine and a half seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
     steps: [
       { name: 'http', timeoutMs: 6_000, run: closeHttp },
       { name: 'consumer', timeoutMs: 1_500, run: follower.stop },
       { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop()]) },
+      { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],
     atExit: trail.close,
   });

@@ -1,19 +1,21 @@
 import { createServer } from 'node:http';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
-import { createKafka } from './kafka/client';
+import { adjustKafkaLogLevel, createKafka } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
 import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
-import { createPublisher } from './kafka/publisher';
+import { createPublisher, type OutcomeRecord, type Position } from './kafka/publisher';
+import { redriveCountOf } from './kafka/redrive-headers';
+import { positionAttributes, recordAttributes } from './kafka/span-attributes';
 import { createSimulatedGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
-import { createLogger } from './utils/logger';
+import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
-import { traceIdOf } from './utils/trace';
+import { createTracer, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -21,18 +23,39 @@ const start = async (env: Env): Promise<void> => {
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
+  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-b', logger });
 
   const metrics = createMetrics({ ordersTopic: env.ORDERS_TOPIC });
 
   // A connection for each topic: one that cannot be written to does not hold back the other.
-  const publisherFor = (topic: string) => createPublisher({
-    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } }),
+  const publisherFor = (topic: string) => ({
     topic,
-    ...metrics.publishing(topic),
-    logger,
+    ...createPublisher({
+      producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } }),
+      topic,
+      ...metrics.publishing(topic),
+      logger,
+    }),
   });
   const payments = publisherFor(env.PAYMENTS_TOPIC);
   const deadLetters = publisherFor(env.DLT_TOPIC);
+
+  /** Publishes an outcome as a part of the trace of its record. */
+  const publishWithin = async (
+    parent: TraceHeaders | undefined, { topic, publish }: typeof payments, outcome: OutcomeRecord, signal: AbortSignal, more?: Attributes,
+  ): Promise<Position & { traceId: string | undefined }> => {
+    const attributes = () => ({ ...recordAttributes('send', topic, outcome.key), ...more });
+    const span = tracer.start('producer', `send ${topic}`, { parent, attributes });
+    try {
+      const position = await publish({ ...outcome, headers: { ...outcome.headers, ...span.trace } }, signal);
+      span.end(positionAttributes(position));
+      return { traceId: traceIdOf(span.trace), ...position };
+    } catch (error) {
+      span.end({}, error);
+      throw error;
+    }
+  };
 
   const processOrder = createProcessOrder({
     gateway: createSimulatedGateway({
@@ -44,25 +67,23 @@ const start = async (env: Env): Promise<void> => {
     onAnswer: metrics.answered,
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
-    publishPayment: async (event, { partition, message }, signal) => {
-      const traceparent = message.headers?.['traceparent'];
-      const traceId = traceIdOf(traceparent);
+    publishPayment: async (event, { partition, message, trace }, signal) => {
       const { orderId, paymentId } = event.data;
-      const headers = traceId === undefined ? {} : { traceparent: traceparent! };
-      const outcome = { key: Buffer.from(orderId), value: JSON.stringify(event), headers, fallbackPartition: partition };
-      const position = await payments.publish(outcome, signal);
+      const outcome = { key: Buffer.from(orderId), value: JSON.stringify(event), fallbackPartition: partition };
+      const published = await publishWithin(trace, payments, outcome, signal);
       metrics.finished('paid', message.timestamp);
-      trail.log('payment published', { orderId, traceId, paymentId, topic: env.PAYMENTS_TOPIC, ...position });
+      trail.log('payment published', { orderId, paymentId, topic: payments.topic, ...published });
     },
     publishDeadLetter: async ({ record, error, retryCount }, signal) => {
-      const { key, headers: originals } = record.message;
-      const traceId = traceIdOf(originals?.['traceparent']);
+      const { key } = record.message;
       const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt: new Date(), groupId: env.KAFKA_GROUP_ID });
-      const position = await deadLetters.publish({ key, value, headers, fallbackPartition: record.partition }, signal);
+      const outcome = { key, value, headers, fallbackPartition: record.partition };
+      const why = { 'dead_letter.error_type': error.name, 'dead_letter.retry_count': retryCount };
+      const published = await publishWithin(record.trace, deadLetters, outcome, signal, why);
       metrics.finished('dead_lettered', record.message.timestamp);
       metrics.deadLettered(error.name);
       trail.log('order dead-lettered', {
-        orderId: key?.toString().slice(0, 64), traceId, errorType: error.name, retryCount, topic: env.DLT_TOPIC, ...position,
+        orderId: key?.toString().slice(0, 64), errorType: error.name, retryCount, topic: deadLetters.topic, ...published,
       });
     },
   });
@@ -70,11 +91,23 @@ const start = async (env: Env): Promise<void> => {
     kafka,
     topic: env.ORDERS_TOPIC,
     groupId: env.KAFKA_GROUP_ID,
-    process: (record, signal) => {
-      const { topic, partition, message } = record;
-      const traceId = traceIdOf(message.headers?.['traceparent']);
-      trail.log('order consumed', { orderId: message.key?.toString().slice(0, 64), traceId, topic, partition, offset: message.offset });
-      return processOrder(record, signal);
+    process: async (record, signal) => {
+      const { topic, partition, message: { key, headers, offset } } = record;
+      const parent = traceOf(headers);
+      const attributes = () => ({
+        ...recordAttributes('process', topic, key), ...positionAttributes({ partition, offset }), 'messaging.consumer.group.name': env.KAFKA_GROUP_ID,
+      });
+      // What was put back goes on in the trace of its first try, and points to where that ended.
+      const links = parent !== undefined && redriveCountOf(headers) > 0 ? [parent] : [];
+      const span = tracer.start('consumer', `process ${topic}`, { parent, links, attributes });
+      trail.log('order consumed', { orderId: key?.toString().slice(0, 64), traceId: traceIdOf(span.trace), topic, partition, offset });
+      try {
+        await processOrder({ ...record, trace: span.trace }, signal);
+        span.end();
+      } catch (error) {
+        span.end({}, error);
+        throw error;
+      }
     },
     onJoin: metrics.joined,
     onRestart: metrics.restarted,
@@ -102,11 +135,12 @@ const start = async (env: Env): Promise<void> => {
 
   shutdownOnSignal({
     logger,
-    // Nine seconds at most.
+    // Nine and a half seconds at most.
     steps: [
       { name: 'http', timeoutMs: 1_000, run: () => closeServer(server, 500) },
       { name: 'consumer', timeoutMs: 6_000, run: consumer.stop },
       { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
+      { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],
     atExit: trail.close,
   });

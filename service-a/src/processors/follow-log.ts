@@ -1,7 +1,8 @@
 import type { KafkaMessage } from 'kafkajs';
 import { readDeadLetter, readOrderCreated, readPaymentCompleted, type OrderFact } from '../kafka/messages';
+import { positionAttributes, recordAttributes } from '../kafka/span-attributes';
 import type { Logger } from '../utils/logger';
-import { traceIdOf } from '../utils/trace';
+import { traceIdOf, traceOf, type StartSpan } from '../utils/tracing';
 import type { Trail } from '../utils/trail';
 import type { Feed } from './feed';
 import type { Projection } from './projection';
@@ -15,12 +16,13 @@ type Read = (key: Buffer | null, value: Buffer | null, headers?: KafkaMessage['h
  * Folds each record of the three topics into the projection; one that cannot be read is counted, logged and skipped.
  * Orders that this process published itself were applied at the broker's acknowledgement: meeting them in the log only confirms them.
  */
-export const createLogReader = ({ topics, projection, feed, onRecord, trail, logger }: {
+export const createLogReader = ({ topics, projection, feed, onRecord, startSpan, trail, logger }: {
   topics: { orders: string; payments: string; deadLetters: string };
   projection: Pick<Projection, 'apply' | 'confirm'>;
   feed: Pick<Feed, 'note'>;
   /** Hears of each record what it did to the state. */
   onRecord: (topic: string, outcome: FoldOutcome) => void;
+  startSpan: StartSpan;
   trail: Trail;
   logger: Logger;
 }) => {
@@ -55,12 +57,15 @@ export const createLogReader = ({ topics, projection, feed, onRecord, trail, log
     if (own !== undefined) return own;
     const fact = readers.get(topic)?.(message.key, message.value, message.headers);
     if (fact === undefined) return undefined;
+    if (fact.kind === 'created') return projection.apply(fact) && fact.orderId;
+    const { key, offset, headers } = message;
+    const parent = traceOf(headers);
+    const attributes = () => ({ ...recordAttributes('process', topic, key), ...positionAttributes({ partition, offset }) });
+    const span = startSpan('consumer', `process ${topic}`, { parent, attributes });
     const status = projection.apply(fact);
+    span.end();
     if (status === undefined) return undefined;
-    if (fact.kind !== 'created') {
-      const traceId = traceIdOf(message.headers?.['traceparent']);
-      trail.log('order updated', { orderId: fact.orderId, traceId, status, topic, partition, offset: message.offset });
-    }
+    trail.log('order updated', { orderId: fact.orderId, traceId: traceIdOf(span.trace), status, topic, partition, offset });
     return fact.orderId;
   };
 
@@ -81,7 +86,8 @@ export const createLogReader = ({ topics, projection, feed, onRecord, trail, log
         unreadable += 1;
         onRecord(topic, 'unreadable');
         const reason = error instanceof Error ? error.message : String(error);
-        logger.warn('record skipped: cannot be read', { topic, partition, offset: message.offset, reason, unreadable });
+        const traceId = traceIdOf(traceOf(message.headers));
+        logger.warn('record skipped: cannot be read', { topic, partition, offset: message.offset, traceId, reason, unreadable });
       }
     },
   };

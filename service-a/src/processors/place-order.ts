@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { canonicalText, orderCreatedText, type Order } from '../kafka/messages';
+import type { TraceHeaders } from '../utils/tracing';
 import { statusOf, type OrderStatus, type Projection } from './projection';
 
 /**
  * Publishes an ORDER_CREATED event, given as JSON text, under its order's id. Resolves once all in-sync replicas hold it; rejects with
- * BrokerUnavailableError or QueueFullError. A `traceparent` travels with it.
+ * BrokerUnavailableError or QueueFullError. A `trace` travels with it.
  */
-export type PublishOrder = (orderId: string, event: string, traceparent?: string) => Promise<void>;
+export type PublishOrder = (orderId: string, event: string, trace?: TraceHeaders) => Promise<void>;
 
 /** The same `orderId` stands for another order already. */
 export class OrderConflictError extends Error {
@@ -51,35 +52,35 @@ export const createPlaceOrder = ({ projection, publish, timeoutMs }: {
 }) => {
   const inFlight = new Map<string, InFlight>();
 
-  const publishAndApply = async (orderId: string, order: string, traceparent?: string): Promise<void> => {
+  const publishAndApply = async (orderId: string, order: string, trace?: TraceHeaders): Promise<void> => {
     const timestamp = new Date().toISOString();
     try {
-      await publish(orderId, orderCreatedText({ eventId: randomUUID(), timestamp, order }), traceparent);
+      await publish(orderId, orderCreatedText({ eventId: randomUUID(), timestamp, order }), trace);
       projection.apply({ kind: 'created', orderId, order, createdAt: timestamp, attempts: 1 }, 'broker-ack');
     } finally {
       inFlight.delete(orderId);
     }
   };
 
-  const send = (orderId: string, text: string, traceparent?: string): InFlight => {
-    const entry = { text, acknowledged: publishAndApply(orderId, text, traceparent) };
+  const send = (orderId: string, text: string, trace?: TraceHeaders): InFlight => {
+    const entry = { text, acknowledged: publishAndApply(orderId, text, trace) };
     inFlight.set(orderId, entry);
     return entry;
   };
 
   /**
-   * @param traceparent of the request (W3C Trace Context), if it is part of a trace
+   * @param trace that the request is part of, if it is
    * @returns the order's status, after the broker acknowledged its event
    * @throws OrderConflictError, BrokerUnavailableError, QueueFullError
    */
-  return async (order: Order, traceparent?: string): Promise<OrderStatus> => {
+  return async (order: Order, trace?: TraceHeaders): Promise<OrderStatus> => {
     const text = canonicalText(order);
     const known = projection.get(order.orderId);
     if (known?.order !== undefined) {
       if (known.order.text !== text) throw new OrderConflictError(order.orderId);
       return statusOf(known);
     }
-    const sending = inFlight.get(order.orderId) ?? send(order.orderId, text, traceparent);
+    const sending = inFlight.get(order.orderId) ?? send(order.orderId, text, trace);
     if (sending.text !== text) throw new OrderConflictError(order.orderId);
     await within(sending.acknowledged, timeoutMs);
     return statusOf(projection.get(order.orderId) ?? {});

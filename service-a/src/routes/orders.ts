@@ -6,7 +6,7 @@ import { BrokerUnavailableError, OrderConflictError, QueueFullError, type PlaceO
 import { statusOf, viewOf, type OrderEntry, type Projection } from '../processors/projection';
 import type { Streams } from '../processors/streams';
 import type { Waiters } from '../processors/waiters';
-import { traceIdOf } from '../utils/trace';
+import { traceOf, type StartSpan } from '../utils/tracing';
 import type { Answer, BeginEvents } from './answer';
 import { createOpenEvents } from './events';
 import { readJsonBody } from './json-body';
@@ -24,6 +24,7 @@ export type OrderRoutesDeps = {
   bodyLimitBytes: number;
   /** Hears of each order that was posted and not accepted. */
   onRejected: (reason: RejectReason) => void;
+  startSpan: StartSpan;
 };
 
 export type RejectReason = 'invalid' | 'conflict' | 'queue_full' | 'broker_unavailable' | 'rebuilding';
@@ -35,6 +36,9 @@ const reasonOf = (error: unknown): RejectReason | undefined => {
   if (!(error instanceof Problem)) return undefined;
   return error.status === 503 ? 'rebuilding' : 'invalid';
 };
+
+/** By OpenTelemetry's semantic conventions for HTTP. */
+const requestAttributes = { 'http.request.method': 'POST', 'http.route': '/orders', 'url.path': '/orders', 'url.scheme': 'http' };
 
 /** Passes a rejection on to Express 4, which does not wait for promises. */
 const handled = (handler: (req: Request, res: Response) => Promise<void>): RequestHandler =>
@@ -51,7 +55,7 @@ const toProblem = (error: unknown, orderId: string): unknown => {
 
 /** Orders: placing, reading, listing, waiting for one, and streams of what happens to them. */
 export const orderRoutes = ({
-  placeOrder, projection, waiters, streams, caughtUp, bodyLimitBytes, onRejected, answer, beginEvents,
+  placeOrder, projection, waiters, streams, caughtUp, bodyLimitBytes, onRejected, startSpan, answer, beginEvents,
 }: OrderRoutesDeps & {
   answer: Answer;
   beginEvents: BeginEvents;
@@ -88,18 +92,23 @@ export const orderRoutes = ({
     })
     .post(handled(async (req, res) => {
       let orderId = '';
+      const span = startSpan('server', 'POST /orders', { parent: traceOf(req.headers), attributes: () => requestAttributes });
+      const end = (status: number, error?: unknown): void => span.end({ 'http.response.status_code': status }, error);
       try {
         requireState();
         const parsed = orderRequestSchema.safeParse(await readJsonBody(req, bodyLimitBytes));
         if (!parsed.success) throw invalid('The body is not a valid order.', parsed.error);
         orderId = parsed.data.orderId ?? uuid();
-        const traceparent = req.get('traceparent');
-        const status = await placeOrder({ ...parsed.data, orderId }, traceIdOf(traceparent) && traceparent);
+        const status = await placeOrder({ ...parsed.data, orderId }, span.trace);
+        end(202);
         answer(res, 202, { message: 'Order accepted for processing', orderId, status }, { Location: `/orders/${orderId}` });
       } catch (error) {
         const reason = reasonOf(error);
         if (reason !== undefined) onRejected(reason);
-        throw toProblem(error, orderId);
+        const problem = toProblem(error, orderId);
+        const answered = problem instanceof Problem ? problem.status : 500;
+        end(answered, answered < 500 ? undefined : error);
+        throw problem;
       }
     }))
     .all(methodNotAllowed('GET, HEAD, POST'));

@@ -51,7 +51,7 @@ describe('settings are taken', () => {
 
 describe('settings are refused', () => {
   test.each([
-    ['PORT', '65536'], ['PORT', '-1'], ['PORT', '80.5'], ['PORT', 'http'], ['LOG_LEVEL', 'loud'], ['LOG_TRAIL_PER_SECOND', '-1'],
+    ['PORT', '65536'], ['PORT', '-1'], ['PORT', '80.5'], ['PORT', 'http'], ['LOG_LEVEL', 'loud'], ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'], ['LOG_TRAIL_PER_SECOND', '-1'],
     ['BODY_LIMIT_BYTES', '1023'], ['BODY_LIMIT_BYTES', '524289'], ['KAFKA_BROKERS', 'kafka'], ['KAFKA_BROKERS', ','], ['ORDERS_MAX', '0'],
     ['PUBLISH_TIMEOUT_MS', '99'], ['PUBLISH_TIMEOUT_MS', 'Infinity'], ['PUBLISH_QUEUE_MAX', '0'],
   ])('When %s is %p, then the message names it', (name, value) => {

@@ -5,6 +5,7 @@ import { createProjection } from '../../src/processors/projection';
 import { createTrail } from '../../src/utils/trail';
 import { anOrder, anOrderCreated, created, failed, orderIdOf, shown } from '../support/builders';
 import { recordingLogger, sample } from '../support/fakes';
+import { recordingTracer } from '../support/tracing';
 
 const topics = { orders: 'orders', payments: 'payments', deadLetters: 'orders.DLT' };
 
@@ -20,11 +21,12 @@ const aReader = () => {
   const feed = { note: (...change: unknown[]): void => void noted.push(change.join(' ')) };
   const told: string[] = [];
   const onRecord = (topic: string, outcome: string): void => void told.push(`${topic} ${outcome}`);
-  const reader = createLogReader({ topics, projection, feed, onRecord, trail, logger });
+  const { startSpan, spans } = recordingTracer();
+  const reader = createLogReader({ topics, projection, feed, onRecord, startSpan, trail, logger });
   const read = (topic: string, key: string | null, value: Buffer | null, offset?: string, headers?: Record<string, Buffer>): void =>
     reader.handle({ topic, partition: 1, message: message(key, value, offset, headers) });
   const statusOf = (orderId: string) => shown(projection.get(orderId))?.status;
-  return { ...reader, read, statusOf, projection, lines, noted, told };
+  return { ...reader, read, statusOf, projection, lines, noted, told, spans };
 };
 
 describe('records are folded', () => {
@@ -73,6 +75,27 @@ describe('changes are noted', () => {
     read('orders', orderIdOf(2), Buffer.from(JSON.stringify(anOrderCreated({ data: anOrder({ orderId: orderIdOf(2) }) }))), '8',
       { 'redrive-count': Buffer.from('1') });
     expect(shown(projection.get(orderIdOf(2)))).toMatchObject({ status: 'failed', attempts: 2 });
+  });
+});
+
+describe('records within a trace', () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+  test('When an outcome is read, then its span follows from the one that sent it, and the trail has the trace id', () => {
+    const { read, spans, lines } = aReader();
+    read('payments', orderIdOf(0), sample('payment-completed'), '7', { traceparent: Buffer.from(traceparent) });
+    expect(spans).toEqual([{ kind: 'consumer', name: 'process payments', parent: { traceparent }, attributes: {
+      'messaging.system': 'kafka', 'messaging.operation.name': 'process', 'messaging.operation.type': 'process',
+      'messaging.destination.name': 'payments', 'messaging.destination.partition.id': '1', 'messaging.kafka.offset': 7,
+      'messaging.kafka.message.key': orderIdOf(0),
+    } }]);
+    expect(lines).toMatchObject([{ message: 'order updated', traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }]);
+  });
+
+  test('When a record cannot be read, then the warning has the trace id', () => {
+    const { read, lines } = aReader();
+    read('orders', null, null, '7', { traceparent: Buffer.from(traceparent) });
+    expect(lines).toMatchObject([{ level: 'warn', traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }]);
   });
 });
 

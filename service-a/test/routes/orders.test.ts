@@ -322,6 +322,38 @@ describe('GET /orders', () => {
   });
 });
 
+describe('POST /orders within a trace', () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const status = (code: number) => ({ attributes: expect.objectContaining({ 'http.response.status_code': code }) as unknown });
+
+  test('When the order is accepted, then its span follows from the one of the client, and its event from that', async () => {
+    const it = anApp();
+    await post(it).set({ traceparent, tracestate: 'a=b' }).send(anOrder());
+    expect(it.spans).toMatchObject([{ kind: 'server', name: 'POST /orders', parent: { traceparent, tracestate: 'a=b' }, ...status(202) }]);
+    expect(it.traces).toEqual([{ traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-01', tracestate: 'a=b' }]);
+  });
+
+  test('When the traceparent is not valid, then the order is accepted outside of any trace', async () => {
+    const it = anApp();
+    await post(it).set({ traceparent: '00-x' }).send(anOrder());
+    expect(it.traces).toEqual([undefined]);
+  });
+
+  test('When the fault is the client\'s, then the span tells the status and no error', async () => {
+    const it = anApp();
+    await post(it).set({ traceparent }).send({});
+    expect(it.spans).toMatchObject([status(400)]);
+    expect(it.spans[0]).not.toHaveProperty('error');
+  });
+
+  test('When the fault is not the client\'s, then the span tells the error', async () => {
+    const error = new BrokerUnavailableError('no acknowledgement');
+    const it = anApp({ placeOrder: () => Promise.reject(error) });
+    await post(it).set({ traceparent }).send(anOrder());
+    expect(it.spans).toMatchObject([{ error, ...status(503) }]);
+  });
+});
+
 describe('another method', () => {
   test.each([
     ['PUT', '/orders', 'GET, HEAD, POST'], ['DELETE', theOrder, 'GET, HEAD'], ['PATCH', theOrder, 'GET, HEAD'],

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import winston from 'winston';
-import { createLogger } from '../../src/utils/logger';
+import { createLogger, switchLevelOnSignal } from '../../src/utils/logger';
 
 /** What a logger writes, line by line. */
 const written = (log: (logger: winston.Logger) => void, { isTTY = false, level = 'info' } = {}): string[] => {
@@ -54,5 +54,27 @@ describe('a log line', () => {
   test('When a terminal is attached, then the line is readable', () => {
     const [line] = written((logger) => logger.info('order published', { orderId: 'a' }), { isTTY: true });
     expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} .*info.* service-a order published \{"orderId":"a"\}$/);
+  });
+});
+
+describe('the level', () => {
+  afterEach(() => process.removeAllListeners('SIGUSR2'));
+
+  test.each([['info', 'info'], ['warn', 'warn'], ['debug', 'info']])('When it is %s and SIGUSR2 comes, then it goes between debug and %s, and says so', (level, usual) => {
+    const levels: string[] = [];
+    const lines = written((logger) => {
+      switchLevelOnSignal(logger, () => void levels.push(logger.level));
+      if (level === 'debug') process.emit('SIGUSR2');
+      process.emit('SIGUSR2');
+      logger.debug('chatter');
+      process.emit('SIGUSR2');
+      logger.debug('not shown');
+    }, { level });
+    expect(levels.slice(-2)).toEqual(['debug', usual]);
+    expect(lines.slice(-3).map(parsed)).toMatchObject([
+      { level: 'info', message: 'log level changed', from: usual, to: 'debug' },
+      { level: 'debug', message: 'chatter' },
+      { level: 'info', message: 'log level changed', from: 'debug', to: usual },
+    ]);
   });
 });

@@ -12,6 +12,7 @@ export const envSchema = z.object({
   PORT: integer(0).max(65_535).default(3002),
   LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
   LOG_TRAIL_PER_SECOND: integer(0).default(20),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   CORS_ORIGINS: z.string().default('*').transform(list),
   KAFKA_BROKERS: z.string().default('127.0.0.1:29092').transform(list).pipe(z.array(brokerAddress).min(1)),
   KAFKA_CLIENT_ID: z.string().default('service-b'),

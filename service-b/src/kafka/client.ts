@@ -21,6 +21,11 @@ const throughWinston = (logger: Logger): logCreator => () => ({ namespace, level
   logger.log(level <= logLevel.WARN && !isAnswer ? 'warn' : 'debug', `kafkajs: ${message}`, { namespace, ...fields });
 };
 
+const levelFor = (logger: Logger): logLevel => (logger.isDebugEnabled() ? logLevel.DEBUG : logLevel.WARN);
+
+/** Takes over the level of the logger, which has changed. */
+export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka.logger().setLogLevel(levelFor(logger));
+
 /** The Kafka client of this service. Retries inside one call are few: whoever calls decides how long to go on. */
 export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; clientId: string; logger: Logger }): Kafka => {
   tameRequestQueue();
@@ -31,7 +36,7 @@ export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; 
     connectionTimeout: 3_000,
     requestTimeout: 10_000,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
-    logLevel: logger.isDebugEnabled() ? logLevel.DEBUG : logLevel.WARN,
+    logLevel: levelFor(logger),
     logCreator: throughWinston(logger),
   });
 };

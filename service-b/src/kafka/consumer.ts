@@ -1,5 +1,6 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Logger } from '../utils/logger';
+import { traceIdOf, traceOf } from '../utils/tracing';
 import type { ConsumedRecord } from './dead-letter';
 import { createKeyQueue } from './key-queue';
 import { superviseConsumer } from './supervise';
@@ -65,7 +66,8 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
       } catch (error) {
         if (!owner.ended.signal.aborted) {
           // Nothing may pass by a record without an outcome: the offset stays uncommitted, and the whole consumer starts anew.
-          logger.error('record has no outcome, consuming it again', { topic, partition: record.partition, offset, error });
+          const traceId = traceIdOf(traceOf(record.message.headers));
+          logger.error('record has no outcome, consuming it again', { topic, partition: record.partition, offset, traceId, error });
           supervised.restart(error);
         }
       }

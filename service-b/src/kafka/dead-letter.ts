@@ -1,8 +1,15 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { z } from 'zod';
+import type { TraceHeaders } from '../utils/tracing';
 
 /** A record as it was consumed. */
-export type ConsumedRecord = { topic: string; partition: number; message: KafkaMessage };
+export type ConsumedRecord = {
+  topic: string;
+  partition: number;
+  message: KafkaMessage;
+  /** The trace that its outcome is part of. */
+  trace?: TraceHeaders | undefined;
+};
 
 /** The value of a record of `orders.DLT`. Field by field: see `kafka/asyncapi.yaml`. */
 const deadLetterSchema = z.object({

@@ -30,6 +30,21 @@ const readableLine = winston.format.printf(({ timestamp, level, service, message
   return `${String(timestamp).slice(11, 23)} ${level} ${String(service)} ${String(message)}${details}`;
 });
 
+/**
+ * SIGUSR2 makes a running process log at `debug`, and once more as before (at `info`, if it was started at `debug`).
+ * @param onChange hears of it after the change, for loggers with a level of their own
+ */
+export const switchLevelOnSignal = (logger: Logger, onChange: () => void): void => {
+  const usual = logger.level === 'debug' ? 'info' : logger.level;
+  process.on('SIGUSR2', () => {
+    const [from, to] = logger.level === 'debug' ? ['debug', usual] : [logger.level, 'debug'];
+    logger.level = 'debug';
+    logger.info('log level changed', { from, to });
+    logger.level = to;
+    onChange();
+  });
+};
+
 /** JSON lines on stdout; readable and coloured when a terminal is attached. */
 export const createLogger = ({ level, service }: { level: string; service: string }): Logger =>
   winston.createLogger({

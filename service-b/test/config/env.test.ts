@@ -54,7 +54,7 @@ describe('settings are taken', () => {
 
 describe('settings are refused', () => {
   test.each([
-    ['PORT', '65536'], ['PORT', 'http'], ['LOG_LEVEL', 'loud'], ['LOG_TRAIL_PER_SECOND', '-1'], ['KAFKA_BROKERS', 'kafka'], ['KAFKA_BROKERS', ','],
+    ['PORT', '65536'], ['PORT', 'http'], ['LOG_LEVEL', 'loud'], ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'], ['LOG_TRAIL_PER_SECOND', '-1'], ['KAFKA_BROKERS', 'kafka'], ['KAFKA_BROKERS', ','],
     ['PAYMENT_SUCCESS_RATE', '1.1'], ['PAYMENT_SUCCESS_RATE', '80%'], ['PAYMENT_TRANSIENT_RATE', '-0.1'], ['PAYMENT_LATENCY_MS', '60001'],
     ['PAYMENT_MAX_RETRIES', '21'], ['PAYMENT_MAX_RETRIES', '1.5'], ['PAYMENT_RETRY_BASE_MS', '0'], ['PAYMENT_CONCURRENCY', '0'],
     ['REDRIVE_MAX', '-1'],

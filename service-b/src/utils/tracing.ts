@@ -1,0 +1,71 @@
+import type { Logger } from './logger';
+
+/** The headers of W3C Trace Context, as they travel with a request and with the records that follow from it. */
+export type TraceHeaders = { traceparent: string; tracestate?: string };
+
+type HeaderValue = string | Buffer | (string | Buffer)[] | undefined;
+
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Printable ASCII. A longer one is left behind, as the specification allows from 512 characters on. */
+const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
+
+const textOf = (value: HeaderValue): string => (value === undefined || Array.isArray(value) ? '' : value.toString());
+
+/**
+ * The trace that a request or a record is part of, by its `traceparent` of version 00 and its `tracestate`.
+ * @returns undefined if there is none, or none that is valid
+ */
+export const traceOf = (headers: Record<string, HeaderValue> = {}): TraceHeaders | undefined => {
+  const given = headers['traceparent'];
+  if (given === undefined) return undefined;
+  const traceparent = textOf(given);
+  if (!TRACEPARENT.test(traceparent)) return undefined;
+  const tracestate = textOf(headers['tracestate']);
+  return TRACESTATE.test(tracestate) ? { traceparent, tracestate } : { traceparent };
+};
+
+/** 32 hex digits, as log lines show them in `traceId`. */
+export const traceIdOf = (trace: TraceHeaders | undefined): string | undefined => trace?.traceparent.slice(3, 35);
+
+export type Attributes = Record<string, string | number>;
+
+/** A piece of work under way. */
+export type Span = {
+  /** What has to travel on, so that what follows is part of the trace; undefined where there is none. */
+  readonly trace: TraceHeaders | undefined;
+  /** Says that the work is over, and that it failed, if there is an error. */
+  end: (attributes?: Attributes, error?: unknown) => void;
+};
+
+/** Begins a piece of work that follows from `parent`, or else begins a trace. */
+export type StartSpan = (
+  kind: 'server' | 'producer' | 'consumer',
+  name: string,
+  options: { parent: TraceHeaders | undefined; attributes: () => Attributes; links?: TraceHeaders[] },
+) => Span;
+
+export type Tracer = {
+  start: StartSpan;
+  /** Sends what is still to be sent. */
+  stop: () => Promise<void>;
+};
+
+const nothing = (): void => undefined;
+
+/** Passes on the trace that there is, and tells nobody. */
+export const passOn: Tracer = {
+  start: (_kind, _name, { parent }) => ({ trace: parent, end: nothing }),
+  stop: async () => undefined,
+};
+
+/**
+ * Spans go to the OTLP/HTTP receiver at this address; without one they are not made.
+ * OpenTelemetry is loaded only where it is used: it costs some megabytes and a tenth of a second.
+ */
+export const createTracer = async ({ endpoint, service, logger }: {
+  endpoint: string | undefined; service: string; logger: Logger;
+}): Promise<Tracer> => {
+  if (endpoint === undefined) return passOn;
+  const { createOtelTracer, createOtlpExporter } = await import('./otel');
+  return createOtelTracer({ exporter: createOtlpExporter(endpoint), service, logger });
+};

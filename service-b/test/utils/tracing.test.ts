@@ -1,0 +1,47 @@
+import { createTracer, passOn, traceIdOf, traceOf } from '../../src/utils/tracing';
+import { recordingLogger } from '../support/fakes';
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const traceparent = `00-${traceId}-00f067aa0ba902b7-01`;
+
+describe('traceOf', () => {
+  test.each([traceparent, Buffer.from(traceparent), `00-${traceId}-00f067aa0ba902b7-00`])('When traceparent is %s, then it is a trace', (value) => {
+    expect(traceOf({ traceparent: value })).toEqual({ traceparent: value.toString() });
+    expect(traceIdOf(traceOf({ traceparent: value }))).toBe(traceId);
+  });
+
+  test.each([
+    undefined, '', traceId, `00-${traceId.toUpperCase()}-00f067aa0ba902b7-01`, `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `00-${traceId}-${'0'.repeat(16)}-01`, `01-${traceId}-00f067aa0ba902b7-01`, `${traceparent}-more`, `${traceparent}\n`,
+    [traceparent], `${traceparent}, ${traceparent}`,
+  ])('When traceparent is %p, then there is no trace', (value) => {
+    expect(traceOf({ traceparent: value, tracestate: 'a=b' })).toBeUndefined();
+  });
+
+  test('When there are no headers, then there is no trace', () => {
+    expect(traceOf(undefined)).toBeUndefined();
+    expect(traceIdOf(undefined)).toBeUndefined();
+  });
+
+  test.each([
+    ['a=b,c@d=e', 'a=b,c@d=e'], [`a=${'b'.repeat(510)}`, `a=${'b'.repeat(510)}`], [`a=${'b'.repeat(511)}`, undefined], ['', undefined],
+    ['a=\n', undefined], [undefined, undefined],
+  ])('When tracestate is %p, then %p travels', (value, expected) => {
+    expect(traceOf({ traceparent, tracestate: value })?.tracestate).toBe(expected);
+  });
+});
+
+describe('no receiver of spans is set', () => {
+  test('When a span is begun, then the trace travels on as it is, and nobody asks for attributes', async () => {
+    const tracer = await createTracer({ endpoint: undefined, service: 'service-x', logger: recordingLogger().logger });
+    expect(tracer).toBe(passOn);
+    const parent = { traceparent, tracestate: 'a=b' };
+    const attributes = jest.fn(() => ({}));
+    const span = tracer.start('server', 'POST /orders', { parent, attributes });
+    span.end({}, new Error('x'));
+    expect(span.trace).toBe(parent);
+    expect(tracer.start('server', 'POST /orders', { parent: undefined, attributes }).trace).toBeUndefined();
+    expect(attributes).not.toHaveBeenCalled();
+    await tracer.stop();
+  });
+});
