@@ -1,5 +1,5 @@
 import type { Failure, OrderFact } from '../kafka/messages';
-import { createFifo } from '../utils/fifo';
+import { createRecordStore } from '../utils/record-store';
 import { createSortedIds } from '../utils/sorted-ids';
 
 export type OrderStatus = 'pending' | 'completed' | 'failed';
@@ -65,80 +65,86 @@ export const viewOf = (entry: OrderEntry): string | undefined => {
   return `${text.slice(0, -1)},${JSON.stringify({ status: statusOf(entry), createdAt, updatedAt, attempts, ...outcome }).slice(1)}`;
 };
 
+type Source = KnownOrder['source'] | undefined;
+
 /**
- * A finished order as one string, its fields as JSON before its text. Millions are held: one string each costs half the memory of the
- * objects, and the garbage collector passes it by where it would follow ten pointers.
+ * An order as it is held: its outcome as JSON and its canonical text, each on a line behind the time of its creation. An order that is
+ * pending, as most changing ones are, has no outcome and is put together and taken apart without JSON.
  */
-const pack = ({ order, ...rest }: OrderEntry): string => {
-  const packed = `${JSON.stringify({ ...rest, ...(order && { createdAt: order.createdAt, source: order.source }) })}\n${order?.text ?? ''}`;
-  // Joins the parts, which V8 would hold side by side otherwise.
-  packed.charCodeAt(0);
-  return packed;
+const pack = ({ order, ...outcome }: OrderEntry): string =>
+  `${order?.createdAt ?? ''}\n${Object.keys(outcome).length === 0 ? '' : JSON.stringify(outcome)}\n${order?.text ?? ''}`;
+
+const unpack = (packed: string, source: Source): OrderEntry => {
+  const first = packed.indexOf('\n');
+  const second = packed.indexOf('\n', first + 1);
+  const outcome = second === first + 1 ? {} : JSON.parse(packed.slice(first + 1, second)) as Omit<OrderEntry, 'order'>;
+  return source === undefined ? outcome : { order: { text: packed.slice(second + 1), createdAt: packed.slice(0, first), source }, ...outcome };
 };
 
-type PackedFields = Omit<OrderEntry, 'order'> & Partial<Omit<KnownOrder, 'text'>>;
+/** What is held of an order next to its text: its status, and where the order is known from, if it is. */
+const STATUSES: OrderStatus[] = ['pending', 'completed', 'failed'];
+const SOURCES: Source[] = [undefined, 'broker-ack', 'dead-letter', 'log'];
+const tagOf = (status: OrderStatus, source: Source): number => STATUSES.indexOf(status) * SOURCES.length + SOURCES.indexOf(source);
+const statusOfTag = (tag: number): OrderStatus => STATUSES[Math.floor(tag / SOURCES.length)]!;
+const sourceOfTag = (tag: number): Source => SOURCES[tag % SOURCES.length];
 
-const unpack = (packed: string): OrderEntry => {
-  const end = packed.indexOf('\n');
-  const { createdAt, source, ...rest } = JSON.parse(packed.slice(0, end)) as PackedFields;
-  return createdAt === undefined || source === undefined ? rest : { order: { text: packed.slice(end + 1), createdAt, source }, ...rest };
-};
+/** Queues of the store: orders without an outcome, in the order of their last change, and those that are finished. */
+const QUEUES = { pending: 0, finished: 1 };
+
+type Appearance = { time: number; status: OrderStatus };
 
 export type Projection = ReturnType<typeof createProjection>;
 
 /** Hears of an order that changed, at once: it should do no more than note it. */
 export type OnChange = (orderId: string, status: OrderStatus) => void;
 
-const SHARDS = 256;
-
 /**
  * The state of all orders, folded from the topics and held in memory: at most `max` orders, the oldest finished ones go first.
- * They are spread over many small Maps: one Map of a million entries stops the process for a quarter of a second when it grows.
+ * They are held outside the heap (`utils/record-store`): what an order costs does not depend on how many there are.
  */
 export const createProjection = ({ max }: { max: number }) => {
-  const shards = Array.from({ length: SHARDS }, () => new Map<string, OrderEntry | string>());
-  /** Ids in the order in which they were first heard of, and in which they finished. May name an id that is gone, or twice. */
-  const arrived = createFifo<string>();
-  const finished = createFifo<string>();
+  const store = createRecordStore({ queues: 2 });
   /** Ids of the orders that can be shown, by the instant of `createdAt`; and how many there are of each status. */
   const shown = createSortedIds();
   const counts: Record<OrderStatus, number> = { pending: 0, completed: 0, failed: 0 };
   const listeners: OnChange[] = [];
-  let held = 0;
 
-  const shardOf = (orderId: string): Map<string, OrderEntry | string> => shards[Number.parseInt(orderId.slice(-2), 16)]!;
   const get = (orderId: string): OrderEntry | undefined => {
-    const stored = shardOf(orderId).get(orderId);
-    return typeof stored === 'string' ? unpack(stored) : stored;
-  };
-  const set = (orderId: string, entry: OrderEntry): void =>
-    void shardOf(orderId).set(orderId, statusOf(entry) === 'pending' ? entry : pack(entry));
-
-  const isFinished = (orderId: string): boolean => typeof shardOf(orderId).get(orderId) === 'string';
-
-  const index = (orderId: string, before: OrderEntry | undefined, after: OrderEntry | undefined): void => {
-    if (before?.order !== undefined) counts[statusOf(before)] -= 1;
-    if (after?.order !== undefined) counts[statusOf(after)] += 1;
-    const [was, is] = [before?.order?.createdAt, after?.order?.createdAt];
-    if (was === is) return;
-    if (was !== undefined) shown.delete(Date.parse(was), orderId);
-    if (is !== undefined) shown.add(Date.parse(is), orderId);
+    const location = store.find(orderId);
+    return location === 0 ? undefined : unpack(store.text(location), sourceOfTag(store.tag(location)));
   };
 
-  const drop = (orderId: string): void => {
-    const entry = get(orderId);
-    if (!shardOf(orderId).delete(orderId)) return;
-    held -= 1;
-    index(orderId, entry, undefined);
+  /** How an order appears in list and counts; undefined if it cannot be shown. */
+  const appearance = (orderId: string): Appearance | undefined => {
+    const location = store.find(orderId);
+    if (location === 0 || Number.isNaN(store.time(location))) return undefined;
+    return { time: store.time(location), status: statusOfTag(store.tag(location)) };
+  };
+
+  const index = (orderId: string, before: Appearance | undefined, after: Appearance | undefined): void => {
+    if (before !== undefined) counts[before.status] -= 1;
+    if (after !== undefined) counts[after.status] += 1;
+    if (before?.time === after?.time) return;
+    if (before !== undefined) shown.delete(before.time, orderId);
+    if (after !== undefined) shown.add(after.time, orderId);
+  };
+
+  const set = (orderId: string, entry: OrderEntry): void => {
+    const before = appearance(orderId);
+    const { order } = entry;
+    const status = statusOf(entry);
+    const after = order && { time: Date.parse(order.createdAt), status };
+    const queue = status === 'pending' ? QUEUES.pending : QUEUES.finished;
+    store.put(orderId, { queue, tag: tagOf(status, order?.source), time: after?.time ?? NaN, text: pack(entry) });
+    index(orderId, before, after);
   };
 
   const evict = (): void => {
-    while (held > max && finished.size() > 0) {
-      const id = finished.shift()!;
-      if (isFinished(id)) drop(id);
+    while (store.size() > max) {
+      const orderId = (store.oldest(QUEUES.finished) ?? store.oldest(QUEUES.pending))!;
+      index(orderId, appearance(orderId), undefined);
+      store.remove(orderId);
     }
-    while (held > max) drop(arrived.shift()!);
-    if (arrived.size() > 2 * max + 10_000) arrived.filter((id) => get(id) !== undefined);
   };
 
   return {
@@ -149,14 +155,8 @@ export const createProjection = ({ max }: { max: number }) => {
       const after = applyFact(before ?? {}, fact, source);
       if (after === before) return undefined;
       set(orderId, after);
-      const status = statusOf(after);
-      if (before === undefined) {
-        held += 1;
-        arrived.push(orderId);
-      }
-      if (status !== 'pending' && (before === undefined || statusOf(before) === 'pending')) finished.push(orderId);
-      index(orderId, before, after);
       evict();
+      const status = statusOf(after);
       for (const listener of listeners) listener(orderId, status);
       return status;
     },
@@ -165,13 +165,13 @@ export const createProjection = ({ max }: { max: number }) => {
      * @returns false when something else is known of the order, so that the record has to be applied
      */
     confirm: (orderId: string): boolean => {
-      const entry = get(orderId);
-      if (entry?.order?.source !== 'broker-ack') return false;
-      set(orderId, { ...entry, order: { ...entry.order, source: 'log' } });
+      const location = store.find(orderId);
+      if (location === 0 || sourceOfTag(store.tag(location)) !== 'broker-ack') return false;
+      store.setTag(location, tagOf(statusOfTag(store.tag(location)), 'log'));
       return true;
     },
     get,
-    size: (): number => held,
+    size: store.size,
     /** Ids of the orders that can be shown, from the newest to the oldest: by the instant of `createdAt`, then by id. */
     newestFirst: shown.backwards,
     /** How many orders can be shown, by status. */

@@ -1,9 +1,27 @@
+import { compareUuids, readUuid, UUID_WORDS, writeUuid } from './uuid-words';
+
 /** Where an id stands: by its time, then by itself. */
 export type Place = { time: number; id: string };
 
-type Chunk = { times: number[]; ids: string[] };
+type Chunk = { count: number; times: Float64Array; ids: Uint32Array };
 
 const CHUNK_MAX = 512;
+
+const newChunk = (): Chunk => ({ count: 0, times: new Float64Array(CHUNK_MAX), ids: new Uint32Array(CHUNK_MAX * UUID_WORDS) });
+
+/** Appends the places of one chunk from `start` on to another. */
+const append = (to: Chunk, from: Chunk, start = 0): void => {
+  to.times.set(from.times.subarray(start, from.count), to.count);
+  to.ids.set(from.ids.subarray(start * UUID_WORDS, from.count * UUID_WORDS), to.count * UUID_WORDS);
+  to.count += from.count - start;
+};
+
+/** Moves the places from `place` on by so many, up or down. */
+const shift = (chunk: Chunk, place: number, by: number): void => {
+  chunk.times.copyWithin(place + by, place, chunk.count);
+  chunk.ids.copyWithin((place + by) * UUID_WORDS, place * UUID_WORDS, chunk.count * UUID_WORDS);
+  chunk.count += by;
+};
 
 /** The first of `count` places of which `isBefore` no longer holds. */
 const firstNot = (count: number, isBefore: (place: number) => boolean): number => {
@@ -18,63 +36,79 @@ const firstNot = (count: number, isBefore: (place: number) => boolean): number =
 };
 
 /**
- * Ids in the order of their times (milliseconds), then of the ids. Adding, deleting and finding a place cost the logarithm of their
- * number plus a bounded part, however the times lie: the ids are held in sorted chunks, each small enough to insert into.
+ * UUIDs in the order of their times (milliseconds), then of their texts. Adding, deleting and finding a place cost the logarithm of their
+ * number plus a bounded part, however the times lie: they are held in sorted chunks, each small enough to insert into.
  */
 export const createSortedIds = () => {
   const chunks: Chunk[] = [];
+  const wanted = new Uint32Array(UUID_WORDS);
 
-  const isBefore = ({ times, ids }: Chunk, place: number, time: number, id: string): boolean =>
-    times[place]! < time || (times[place] === time && ids[place]! < id);
-  const chunkOf = (time: number, id: string): number =>
-    firstNot(chunks.length, (number) => isBefore(chunks[number]!, chunks[number]!.ids.length - 1, time, id));
-  const placeIn = (chunk: Chunk, time: number, id: string): number =>
-    firstNot(chunk.ids.length, (place) => isBefore(chunk, place, time, id));
+  const isBefore = ({ times, ids }: Chunk, place: number, time: number): boolean =>
+    times[place]! < time || (times[place] === time && compareUuids(ids, place * UUID_WORDS, wanted) < 0);
+  /** The chunk in which a time and the wanted id belong. */
+  const chunkOf = (time: number): number => firstNot(chunks.length, (number) => isBefore(chunks[number]!, chunks[number]!.count - 1, time));
+  const placeIn = (chunk: Chunk, time: number): number => firstNot(chunk.count, (place) => isBefore(chunk, place, time));
 
   const split = (number: number): void => {
-    const { times, ids } = chunks[number]!;
+    const chunk = chunks[number]!;
     // Ids come nearly in order: what lies before the last few of all is as good as complete.
     const at = number === chunks.length - 1 ? CHUNK_MAX - CHUNK_MAX / 8 : CHUNK_MAX / 2;
-    chunks.splice(number, 1, { times: times.slice(0, at), ids: ids.slice(0, at) }, { times: times.slice(at), ids: ids.slice(at) });
+    const next = newChunk();
+    append(next, chunk, at);
+    chunk.count = at;
+    chunks.splice(number + 1, 0, next);
   };
 
   /** Puts a chunk and the one after it together if that leaves room in it. */
   const join = (number: number): void => {
     const [one, other] = [chunks[number], chunks[number + 1]];
-    if (one === undefined || other === undefined || one.ids.length + other.ids.length > CHUNK_MAX / 2) return;
-    chunks.splice(number, 2, { times: [...one.times, ...other.times], ids: [...one.ids, ...other.ids] });
+    if (one === undefined || other === undefined || one.count + other.count > CHUNK_MAX / 2) return;
+    append(one, other);
+    chunks.splice(number + 1, 1);
   };
 
   return {
-    /** Adds an id that is not among them. */
+    /** Adds a lower-case UUID that is not among them. */
     add: (time: number, id: string): void => {
-      if (chunks.length === 0) chunks.push({ times: [], ids: [] });
-      const number = Math.min(chunkOf(time, id), chunks.length - 1);
+      writeUuid(id, wanted);
+      if (chunks.length === 0) chunks.push(newChunk());
+      let number = Math.min(chunkOf(time), chunks.length - 1);
+      if (chunks[number]!.count === CHUNK_MAX) {
+        split(number);
+        number = Math.min(chunkOf(time), chunks.length - 1);
+      }
       const chunk = chunks[number]!;
-      const place = placeIn(chunk, time, id);
-      chunk.times.splice(place, 0, time);
-      chunk.ids.splice(place, 0, id);
-      if (chunk.ids.length > CHUNK_MAX) split(number);
+      const place = placeIn(chunk, time);
+      shift(chunk, place, 1);
+      chunk.times[place] = time;
+      chunk.ids.set(wanted, place * UUID_WORDS);
     },
     /** Deletes an id that was added with this time. */
     delete: (time: number, id: string): void => {
-      const number = chunkOf(time, id);
+      writeUuid(id, wanted);
+      const number = chunkOf(time);
       const chunk = chunks[number];
       if (chunk === undefined) return;
-      const place = placeIn(chunk, time, id);
-      if (chunk.ids[place] !== id || chunk.times[place] !== time) return;
-      chunk.times.splice(place, 1);
-      chunk.ids.splice(place, 1);
-      if (chunk.ids.length === 0) chunks.splice(number, 1);
-      else if (chunk.ids.length < CHUNK_MAX / 8) join(number);
+      const place = placeIn(chunk, time);
+      if (place === chunk.count || chunk.times[place] !== time || compareUuids(chunk.ids, place * UUID_WORDS, wanted) !== 0) return;
+      shift(chunk, place + 1, -1);
+      if (chunk.count === 0) chunks.splice(number, 1);
+      else if (chunk.count < CHUNK_MAX / 8) join(number);
     },
     /** The ids before a place, or all of them, from the last to the first. Nothing may be added or deleted meanwhile. */
     * backwards(before?: Place): Generator<string> {
-      let number = before === undefined ? chunks.length - 1 : Math.min(chunkOf(before.time, before.id), chunks.length - 1);
-      for (; number >= 0; number -= 1) {
-        const chunk = chunks[number]!;
-        const end = before === undefined ? chunk.ids.length : placeIn(chunk, before.time, before.id);
-        for (let place = end - 1; place >= 0; place -= 1) yield chunk.ids[place]!;
+      let number = chunks.length - 1;
+      let places = chunks[number]?.count ?? 0;
+      if (before !== undefined && number >= 0) {
+        writeUuid(before.id, wanted);
+        number = Math.min(chunkOf(before.time), number);
+        places = placeIn(chunks[number]!, before.time);
+      }
+      while (number >= 0) {
+        const { ids } = chunks[number]!;
+        for (let place = places - 1; place >= 0; place -= 1) yield readUuid(ids, place * UUID_WORDS);
+        number -= 1;
+        places = chunks[number]?.count ?? 0;
       }
     },
   };

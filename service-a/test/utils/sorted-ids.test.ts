@@ -6,6 +6,9 @@ const createRandom = (seed = 1) => (below: number): number => {
   return seed % below;
 };
 
+/** A UUID that begins with a number; ids stand as their numbers do. */
+const idOf = (number: number, end = 0): string => `${String(number).padStart(8, '0')}-0000-4000-8000-${String(end).padStart(12, '0')}`;
+
 const newestFirst = (places: Place[]): string[] => places
   .toSorted((one, other) => other.time - one.time || (one.id < other.id ? 1 : -1))
   .map(({ id }) => id);
@@ -20,7 +23,7 @@ describe('sorted ids', () => {
   ])('When many come %s and many go again, then they are always found in order', (_how, timeOf) => {
     const random = createRandom();
     const sorted = createSortedIds();
-    const all: Place[] = Array.from({ length: 5_000 }, (_, i) => ({ time: timeOf(i, random), id: `id-${random(1_000_000_000)}-${i}` }));
+    const all: Place[] = Array.from({ length: 5_000 }, (_, i) => ({ time: timeOf(i, random), id: idOf(random(100_000_000), i) }));
     for (const { time, id } of all) sorted.add(time, id);
     expect([...sorted.backwards()]).toEqual(newestFirst(all));
 
@@ -32,25 +35,24 @@ describe('sorted ids', () => {
     expect([...sorted.backwards()]).toEqual(newestFirst(kept));
     for (const { time, id } of kept) sorted.delete(time, id);
     expect([...sorted.backwards()]).toEqual([]);
-    sorted.add(1, 'again');
-    expect([...sorted.backwards()]).toEqual(['again']);
+    sorted.add(1, idOf(1));
+    expect([...sorted.backwards()]).toEqual([idOf(1)]);
   });
 
   test('When a place is given, then what is before it follows, whether it is among them or not', () => {
     const sorted = createSortedIds();
-    const all = Array.from({ length: 2_000 }, (_, i) => ({ time: Math.floor(i / 10), id: String(i).padStart(4, '0') }));
+    const all = Array.from({ length: 2_000 }, (_, i) => ({ time: Math.floor(i / 10), id: idOf(i) }));
     for (const { time, id } of all) sorted.add(time, id);
     for (const i of [0, 1, 9, 10, 511, 512, 513, 1_024, 1_999]) {
       expect([...sorted.backwards(all[i])]).toEqual(newestFirst(all.slice(0, i)));
-      expect([...sorted.backwards({ ...all[i]!, id: `${all[i]!.id}-` })]).toEqual(newestFirst(all.slice(0, i + 1)));
+      expect([...sorted.backwards({ ...all[i]!, id: idOf(i, 1) })]).toEqual(newestFirst(all.slice(0, i + 1)));
     }
-    expect([...sorted.backwards({ time: -1, id: '' })]).toEqual([]);
-    expect([...sorted.backwards({ time: 10_000, id: '' })]).toHaveLength(2_000);
+    expect([...sorted.backwards({ time: -1, id: idOf(0) })]).toEqual([]);
+    expect([...sorted.backwards({ time: 10_000, id: idOf(0) })]).toHaveLength(2_000);
   });
 
   test('When the first ones go while new ones come, then the others are found all the while', () => {
     const sorted = createSortedIds();
-    const idOf = (i: number): string => String(i).padStart(5, '0');
     for (let i = 0; i < 4_000; i += 1) {
       sorted.add(i, idOf(i));
       if (i < 1_000) continue;
@@ -61,12 +63,12 @@ describe('sorted ids', () => {
 
   test('When an id is deleted with another time, or a second time, then nothing is', () => {
     const sorted = createSortedIds();
-    sorted.add(1, 'a');
-    sorted.add(2, 'b');
-    sorted.delete(2, 'a');
-    sorted.delete(3, 'c');
-    sorted.delete(1, 'a');
-    sorted.delete(1, 'a');
-    expect([...sorted.backwards()]).toEqual(['b']);
+    sorted.add(1, idOf(1));
+    sorted.add(2, idOf(2));
+    sorted.delete(2, idOf(1));
+    sorted.delete(3, idOf(3));
+    sorted.delete(1, idOf(1));
+    sorted.delete(1, idOf(1));
+    expect([...sorted.backwards()]).toEqual([idOf(2)]);
   });
 });
