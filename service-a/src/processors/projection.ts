@@ -78,7 +78,8 @@ const unpack = (packed: string, source: Source): OrderEntry => {
   const first = packed.indexOf('\n');
   const second = packed.indexOf('\n', first + 1);
   const outcome = second === first + 1 ? {} : JSON.parse(packed.slice(first + 1, second)) as Omit<OrderEntry, 'order'>;
-  return source === undefined ? outcome : { order: { text: packed.slice(second + 1), createdAt: packed.slice(0, first), source }, ...outcome };
+  if (source === undefined) return outcome;
+  return { order: { text: packed.slice(second + 1), createdAt: packed.slice(0, first), source }, ...outcome };
 };
 
 /** What is held of an order next to its text: its status, and where the order is known from, if it is. */

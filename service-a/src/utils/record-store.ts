@@ -78,7 +78,8 @@ export const createRecordStore = ({ queues, hash = createUuidHash() }: { queues:
     const { buffer, length } = bytes;
     const number = freeNumbers.pop() ?? slabs.length;
     slabs[number] = {
-      bytes, words: new Uint32Array(buffer, 0, length / 4), times: new Float64Array(buffer, 0, length / 8), queue, end: 0, first: 0, live: 0,
+      bytes, words: new Uint32Array(buffer, 0, length / 4), times: new Float64Array(buffer, 0, length / 8),
+      queue, end: 0, first: 0, live: 0,
     };
     return number;
   };
