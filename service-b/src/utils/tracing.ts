@@ -14,7 +14,7 @@ const textOf = (value: HeaderValue): string => (value === undefined || Array.isA
 
 /**
  * The trace that a request or a record is part of, by its `traceparent` and `tracestate`. A `traceparent` of a later version is read by the
- * fields of version 00 and travels on as such, with the flag that is known (https://www.w3.org/TR/trace-context/#versioning-of-traceparent).
+ * fields of version 00 and travels on as such, with the flag that is known (https://www.w3.org/TR/trace-context).
  * @returns undefined if there is none, or none that is valid
  */
 export const traceOf = (headers: Record<string, HeaderValue> = {}): TraceHeaders | undefined => {
