@@ -102,11 +102,11 @@ describe('traces of the pair', () => {
       expect(headerOf(record, 'traceparent')).toBe(`00-${traceOfPaid}-${sent.spanId}-01`);
       expect(headerOf(record, 'tracestate')).toBe('vendor=value');
       expect(sent.attributes).toEqual(expect.arrayContaining([
-        { key: 'messaging.system', value: { stringValue: 'kafka' } },
+        { key: 'messaging.system.name', value: { stringValue: 'kafka' } },
         { key: 'messaging.destination.name', value: { stringValue: topic } },
         { key: 'messaging.destination.partition.id', value: { stringValue: String(record.partition) } },
-        { key: 'messaging.kafka.offset', value: { intValue: record.offset } },
-        { key: 'messaging.kafka.message.key', value: { stringValue: paid } },
+        { key: 'kafka.offset', value: { intValue: record.offset } },
+        { key: 'kafka.message.key', value: { stringValue: paid } },
       ]));
     }
     const messages = ({ lines }: { lines: string[] }): string[] => lines
