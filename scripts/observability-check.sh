@@ -25,7 +25,7 @@ prometheus --config.file="$dir/prometheus.yml" --storage.tsdb.path="$dir/data" -
 prometheus=$!
 
 # --- Queries ---
-address() { sed -nE 's/.*msg="Listening on" address=(127\.0\.0\.1:[0-9]+).*/\1/p' "$dir/log" | head -n 1; }
+address() { sed -nE 's/.*msg="Listening on".* address=(127\.0\.0\.1:[0-9]+).*/\1/p' "$dir/log" | head -n 1; }
 query() { promtool query instant "http://$(address)" "$1"; }
 value() { query "$1" | sed -nE 's/.* => ([^ ]+) @.*/\1/p' | head -n 1; }
 # within SECONDS QUERY VALUE: waits until the query answers the value; leaves the last answer in $seen.
@@ -51,7 +51,7 @@ is() {
 
 end=$((SECONDS + 20))
 until [ -n "$(address)" ] && [ "$(value 'sum(up)')" = 2 ]; do
-  [ "$SECONDS" -lt "$end" ] || { grep level=err "$dir/log" >&2; fail "No metrics on the ports $port_a and $port_b: start the services first."; }
+  [ "$SECONDS" -lt "$end" ] || { grep -i level=err "$dir/log" >&2; fail "No metrics on the ports $port_a and $port_b: start the services first."; }
   sleep 0.5
 done
 

@@ -16,6 +16,7 @@ type Export = { resourceSpans: { resource: { attributes: Attribute[] }; scopeSpa
 const KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
 const paid = '550e8400-e29b-41d4-a716-446655440000';
 const declined = '550e8400-e29b-41d4-a716-446655440002';
+const paidToo = '550e8400-e29b-41d4-a716-446655440003';
 const clientSpan = '00f067aa0ba902b7';
 const traceOfPaid = '4bf92f3577b34da6a3ce929d0e0e4736';
 const traceOfDeclined = 'aaaaaaaabbbbbbbbccccccccdddddddd';
@@ -37,9 +38,10 @@ describe('traces of the pair', () => {
     }
   };
 
-  const place = async (orderId: string, traceId: string): Promise<void> => {
+  const place = async (orderId: string, traceId?: string): Promise<void> => {
     const body = JSON.stringify({ orderId, userId: 'user-1', amount: 9.5, currency: 'USD', items: [{ productId: 'p', quantity: 1, price: 9.5 }] });
-    const headers = { 'content-type': 'application/json', 'traceparent': `00-${traceId}-${clientSpan}-01`, 'tracestate': 'vendor=value' };
+    const trace = traceId !== undefined && { traceparent: `00-${traceId}-${clientSpan}-01`, tracestate: 'vendor=value' };
+    const headers = { 'content-type': 'application/json', ...trace };
     expect((await fetch(`${stage.a.url}/orders`, { method: 'POST', headers, body })).status).toBe(202);
     await fetch(`${stage.a.url}/orders/${orderId}`, { headers: { Prefer: 'wait=10' } });
   };
@@ -100,11 +102,11 @@ describe('traces of the pair', () => {
       expect(headerOf(record, 'traceparent')).toBe(`00-${traceOfPaid}-${sent.spanId}-01`);
       expect(headerOf(record, 'tracestate')).toBe('vendor=value');
       expect(sent.attributes).toEqual(expect.arrayContaining([
-        { key: 'messaging.system', value: { stringValue: 'kafka' } },
+        { key: 'messaging.system.name', value: { stringValue: 'kafka' } },
         { key: 'messaging.destination.name', value: { stringValue: topic } },
         { key: 'messaging.destination.partition.id', value: { stringValue: String(record.partition) } },
-        { key: 'messaging.kafka.offset', value: { intValue: record.offset } },
-        { key: 'messaging.kafka.message.key', value: { stringValue: paid } },
+        { key: 'kafka.offset', value: { intValue: record.offset } },
+        { key: 'kafka.message.key', value: { stringValue: paid } },
       ]));
     }
     const messages = ({ lines }: { lines: string[] }): string[] => lines
@@ -113,6 +115,20 @@ describe('traces of the pair', () => {
       .map(({ message }) => message);
     expect(messages(a)).toEqual(['order published', 'order updated']);
     expect(messages(b)).toEqual(['order consumed', 'payment published']);
+  });
+
+  test('When an order comes without a trace, then one begins with its request', async () => {
+    const { orders, payments } = stage.topics;
+    await place(paidToo);
+    const begun = () => received.find(({ name, parentSpanId }) => name === 'POST /orders' && parentSpanId === undefined);
+    await waitFor('the span of the request', () => begun() !== undefined);
+    expect(await tree(begun()!.traceId, 5)).toEqual([
+      `service-a consumer process ${payments} <- service-b producer send ${payments}`,
+      `service-a producer send ${orders} <- service-a server POST /orders`,
+      'service-a server POST /orders <- undefined',
+      `service-b consumer process ${orders} <- service-a producer send ${orders}`,
+      `service-b producer send ${payments} <- service-b consumer process ${orders}`,
+    ]);
   });
 
   test('When a dead letter is put back, then that goes on in the trace of the first try and is linked to its end', async () => {

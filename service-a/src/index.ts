@@ -55,6 +55,7 @@ const start = async (env: Env): Promise<void> => {
   const streams = createStreams({ projection, feed, logger });
   const logReader = createLogReader({
     topics,
+    groupId: env.KAFKA_GROUP_ID,
     projection,
     feed,
     onRecord: metrics.consumed,

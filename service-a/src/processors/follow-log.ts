@@ -16,8 +16,10 @@ type Read = (key: Buffer | null, value: Buffer | null, headers?: KafkaMessage['h
  * Folds each record of the three topics into the projection; one that cannot be read is counted, logged and skipped.
  * Orders that this process published itself were applied at the broker's acknowledgement: meeting them in the log only confirms them.
  */
-export const createLogReader = ({ topics, projection, feed, onRecord, startSpan, trail, logger }: {
+export const createLogReader = ({ topics, groupId, projection, feed, onRecord, startSpan, trail, logger }: {
   topics: { orders: string; payments: string; deadLetters: string };
+  /** Of the consumer that delivers the records. */
+  groupId: string;
   projection: Pick<Projection, 'apply' | 'confirm'>;
   feed: Pick<Feed, 'note'>;
   /** Hears of each record what it did to the state. */
@@ -60,7 +62,9 @@ export const createLogReader = ({ topics, projection, feed, onRecord, startSpan,
     if (fact.kind === 'created') return projection.apply(fact) && fact.orderId;
     const { key, offset, headers } = message;
     const parent = traceOf(headers);
-    const attributes = () => ({ ...recordAttributes('process', topic, key), ...positionAttributes({ partition, offset }) });
+    const attributes = () => ({
+      ...recordAttributes('process', topic, key), ...positionAttributes({ partition, offset }), 'messaging.consumer.group.name': groupId,
+    });
     const span = startSpan('consumer', `process ${topic}`, { parent, attributes });
     const status = projection.apply(fact);
     span.end();

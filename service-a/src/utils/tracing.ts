@@ -5,21 +5,25 @@ export type TraceHeaders = { traceparent: string; tracestate?: string };
 
 type HeaderValue = string | Buffer | (string | Buffer)[] | undefined;
 
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Version, ids, flags, and what a later version may have after them. */
+const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 /** Printable ASCII. A longer one is left behind, as the specification allows from 512 characters on. */
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 
 const textOf = (value: HeaderValue): string => (value === undefined || Array.isArray(value) ? '' : value.toString());
 
 /**
- * The trace that a request or a record is part of, by its `traceparent` of version 00 and its `tracestate`.
+ * The trace that a request or a record is part of, by its `traceparent` and `tracestate`. A `traceparent` of a later version is read by the
+ * fields of version 00 and travels on as such, with the flag that is known (https://www.w3.org/TR/trace-context).
  * @returns undefined if there is none, or none that is valid
  */
 export const traceOf = (headers: Record<string, HeaderValue> = {}): TraceHeaders | undefined => {
   const given = headers['traceparent'];
   if (given === undefined) return undefined;
-  const traceparent = textOf(given);
-  if (!TRACEPARENT.test(traceparent)) return undefined;
+  const text = textOf(given);
+  const [, version, ids, flags = '', more] = TRACEPARENT.exec(text) ?? [];
+  if (version === undefined || (version === '00' && more !== undefined)) return undefined;
+  const traceparent = version === '00' ? text : `00-${ids}-0${Number.parseInt(flags, 16) & 1}`;
   const tracestate = textOf(headers['tracestate']);
   return TRACESTATE.test(tracestate) ? { traceparent, tracestate } : { traceparent };
 };

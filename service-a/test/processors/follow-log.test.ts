@@ -22,7 +22,7 @@ const aReader = () => {
   const told: string[] = [];
   const onRecord = (topic: string, outcome: string): void => void told.push(`${topic} ${outcome}`);
   const { startSpan, spans } = recordingTracer();
-  const reader = createLogReader({ topics, projection, feed, onRecord, startSpan, trail, logger });
+  const reader = createLogReader({ topics, groupId: 'readers', projection, feed, onRecord, startSpan, trail, logger });
   const read = (topic: string, key: string | null, value: Buffer | null, offset?: string, headers?: Record<string, Buffer>): void =>
     reader.handle({ topic, partition: 1, message: message(key, value, offset, headers) });
   const statusOf = (orderId: string) => shown(projection.get(orderId))?.status;
@@ -85,9 +85,9 @@ describe('records within a trace', () => {
     const { read, spans, lines } = aReader();
     read('payments', orderIdOf(0), sample('payment-completed'), '7', { traceparent: Buffer.from(traceparent) });
     expect(spans).toEqual([{ kind: 'consumer', name: 'process payments', parent: { traceparent }, attributes: {
-      'messaging.system': 'kafka', 'messaging.operation.name': 'process', 'messaging.operation.type': 'process',
-      'messaging.destination.name': 'payments', 'messaging.destination.partition.id': '1', 'messaging.kafka.offset': 7,
-      'messaging.kafka.message.key': orderIdOf(0),
+      'messaging.system.name': 'kafka', 'messaging.operation.name': 'process', 'messaging.operation.type': 'process',
+      'messaging.destination.name': 'payments', 'messaging.destination.partition.id': '1', 'kafka.offset': 7,
+      'kafka.message.key': orderIdOf(0), 'messaging.consumer.group.name': 'readers',
     } }]);
     expect(lines).toMatchObject([{ message: 'order updated', traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }]);
   });

@@ -21,13 +21,13 @@ describe('spans are exported', () => {
     const outer = tracer.start('server', 'POST /orders', { parent, links: [parent], attributes: () => ({ 'http.route': '/orders' }) });
     const inner = tracer.start('producer', 'send orders', { parent: outer.trace, attributes: none });
     expect(outer.trace).toEqual({ traceparent: expect.stringMatching(`^00-${traceId}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`) as string, tracestate: 'a=b' });
-    inner.end({ 'messaging.kafka.offset': 7 }, new TypeError('not taken'));
+    inner.end({ 'kafka.offset': 7 }, new TypeError('not taken'));
     outer.end();
     await tracer.stop();
     expect(exported()).toMatchObject([
       {
         name: 'send orders', kind: SpanKind.PRODUCER, status: { code: SpanStatusCode.ERROR, message: 'not taken' },
-        attributes: { 'messaging.kafka.offset': 7, 'error.type': 'TypeError' },
+        attributes: { 'kafka.offset': 7, 'error.type': 'TypeError' },
       },
       {
         name: 'POST /orders', kind: SpanKind.SERVER, status: { code: SpanStatusCode.UNSET }, attributes: { 'http.route': '/orders' },

@@ -12,10 +12,18 @@ describe('traceOf', () => {
 
   test.each([
     undefined, '', traceId, `00-${traceId.toUpperCase()}-00f067aa0ba902b7-01`, `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
-    `00-${traceId}-${'0'.repeat(16)}-01`, `01-${traceId}-00f067aa0ba902b7-01`, `${traceparent}-more`, `${traceparent}\n`,
+    `00-${traceId}-${'0'.repeat(16)}-01`, `${traceparent}-more`, `${traceparent}\n`, `ff-${traceId}-00f067aa0ba902b7-01`,
+    `01-${traceId}-00f067aa0ba902b7-01more`, `01-${traceId}-00f067aa0ba902b7-01\n`, `1-${traceId}-00f067aa0ba902b7-01`,
     [traceparent], `${traceparent}, ${traceparent}`,
   ])('When traceparent is %p, then there is no trace', (value) => {
     expect(traceOf({ traceparent: value, tracestate: 'a=b' })).toBeUndefined();
+  });
+
+  test.each([
+    [`01-${traceId}-00f067aa0ba902b7-01`, '01'], [`01-${traceId}-00f067aa0ba902b7-02`, '00'], [`cc-${traceId}-00f067aa0ba902b7-ff`, '01'],
+    [`cc-${traceId}-00f067aa0ba902b7-01-what-the-future-brings`, '01'], [`cc-${traceId}-00f067aa0ba902b7-00-`, '00'],
+  ])('When traceparent is of a later version: %s, then it goes on as version 00 with the flags %s', (later, flags) => {
+    expect(traceOf({ traceparent: later, tracestate: 'a=b' })).toEqual({ traceparent: `00-${traceId}-00f067aa0ba902b7-${flags}`, tracestate: 'a=b' });
   });
 
   test('When there are no headers, then there is no trace', () => {
