@@ -5,6 +5,7 @@ import { adjustKafkaLogLevel, createKafka } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
 import { createLagWatch } from './kafka/lag';
+import { paymentCompletedText } from './kafka/messages';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher, type OutcomeRecord, type Position } from './kafka/publisher';
 import { redriveCountOf } from './kafka/redrive-headers';
@@ -15,7 +16,7 @@ import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
-import { createTracer, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
+import { createTracer, endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -42,19 +43,13 @@ const start = async (env: Env): Promise<void> => {
   const deadLetters = publisherFor(env.DLT_TOPIC);
 
   /** Publishes an outcome as a part of the trace of its record. */
-  const publishWithin = async (
+  const publishWithin = (
     parent: TraceHeaders | undefined, { topic, publish }: typeof payments, outcome: OutcomeRecord, signal: AbortSignal, more?: Attributes,
-  ): Promise<Position & { traceId: string | undefined }> => {
+  ): Promise<Position> => {
     const attributes = () => ({ ...recordAttributes('send', topic, outcome.key), ...more });
     const span = tracer.start('producer', `send ${topic}`, { parent, attributes });
-    try {
-      const position = await publish({ ...outcome, headers: { ...outcome.headers, ...span.trace } }, signal);
-      span.end(positionAttributes(position));
-      return { traceId: traceIdOf(span.trace), ...position };
-    } catch (error) {
-      span.end({}, error);
-      throw error;
-    }
+    const traced = span.trace === undefined ? outcome : { ...outcome, headers: { ...outcome.headers, ...span.trace } };
+    return endWith(span, publish(traced, signal), positionAttributes);
   };
 
   const processOrder = createProcessOrder({
@@ -69,21 +64,22 @@ const start = async (env: Env): Promise<void> => {
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
     publishPayment: async (event, { partition, message, trace }, signal) => {
       const { orderId, paymentId } = event.data;
-      const outcome = { key: Buffer.from(orderId), value: JSON.stringify(event), fallbackPartition: partition };
-      const published = await publishWithin(trace, payments, outcome, signal);
+      const outcome = { key: Buffer.from(orderId), value: paymentCompletedText(event), fallbackPartition: partition };
+      const position = await publishWithin(trace, payments, outcome, signal);
       metrics.finished('paid', message.timestamp);
-      trail.log('payment published', { orderId, paymentId, topic: payments.topic, ...published });
+      trail.log('payment published', { orderId, paymentId, traceId: traceIdOf(trace), topic: payments.topic, ...position });
     },
     publishDeadLetter: async ({ record, error, retryCount }, signal) => {
       const { key } = record.message;
       const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt: new Date(), groupId: env.KAFKA_GROUP_ID });
       const outcome = { key, value, headers, fallbackPartition: record.partition };
       const why = { 'dead_letter.error_type': error.name, 'dead_letter.retry_count': retryCount };
-      const published = await publishWithin(record.trace, deadLetters, outcome, signal, why);
+      const position = await publishWithin(record.trace, deadLetters, outcome, signal, why);
       metrics.finished('dead_lettered', record.message.timestamp);
       metrics.deadLettered(error.name);
       trail.log('order dead-lettered', {
-        orderId: key?.toString().slice(0, 64), errorType: error.name, retryCount, topic: deadLetters.topic, ...published,
+        orderId: key?.toString().slice(0, 64), errorType: error.name, retryCount, traceId: traceIdOf(record.trace),
+        topic: deadLetters.topic, ...position,
       });
     },
   });
@@ -91,7 +87,7 @@ const start = async (env: Env): Promise<void> => {
     kafka,
     topic: env.ORDERS_TOPIC,
     groupId: env.KAFKA_GROUP_ID,
-    process: async (record, signal) => {
+    process: (record, signal) => {
       const { topic, partition, message: { key, headers, offset } } = record;
       const parent = traceOf(headers);
       const attributes = () => ({
@@ -101,13 +97,7 @@ const start = async (env: Env): Promise<void> => {
       const links = parent !== undefined && redriveCountOf(headers) > 0 ? [parent] : [];
       const span = tracer.start('consumer', `process ${topic}`, { parent, links, attributes });
       trail.log('order consumed', { orderId: key?.toString().slice(0, 64), traceId: traceIdOf(span.trace), topic, partition, offset });
-      try {
-        await processOrder({ ...record, trace: span.trace }, signal);
-        span.end();
-      } catch (error) {
-        span.end({}, error);
-        throw error;
-      }
+      return endWith(span, processOrder({ ...record, trace: span.trace }, signal));
     },
     onJoin: metrics.joined,
     onRestart: metrics.restarted,

@@ -15,8 +15,12 @@ const STAND_IN_AFTER_MS = 500;
 const PROGRESS_INTERVAL_MS = 2_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
-/** A batch of at least `records` means load: then a short rest before the next fetch fills it. Below it, nothing is delayed. */
-const BUSY = { records: 8, restMs: 30 };
+/**
+ * The rest before the next fetch. A batch of at least `busyRecords` means load: then a longer one fills the next batch. The short one is for
+ * what comes back at once, this service's own order: its outcome, a moment later, comes with the next fetch, and no fetch is answered
+ * at the moment when the broker acknowledges the next order.
+ */
+const REST = { busyRecords: 8, busyMs: 30, shortMs: 5 };
 
 /**
  * Gives every partition to every member: each instance of the service holds the whole state, so each reads the whole log. The group
@@ -157,7 +161,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
           await setImmediate();
         }
       }
-      if (messages.length >= BUSY.records && behind?.size === 0) await setTimeout(BUSY.restMs);
+      if (behind?.size === 0) await setTimeout(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
     };
 
     const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {

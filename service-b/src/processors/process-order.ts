@@ -45,6 +45,14 @@ const completed = (order: Order, paymentId: string): PaymentCompleted => {
 
 const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
+type Charge = { record: ConsumedRecord; order: Order; request: ChargeRequest };
+
+/** A gateway that throws has not answered: the same as unavailable. */
+const noAnswer = (error: unknown, signal: AbortSignal): ChargeResult => {
+  signal.throwIfAborted();
+  return { kind: 'unavailable', reason: toError(error).message };
+};
+
 export type ProcessOrder = ReturnType<typeof createProcessOrder>;
 
 /** What a record of `orders` means: exactly one outcome, a payment or a dead letter. */
@@ -57,34 +65,39 @@ export const createProcessOrder = ({ gateway, onAnswer, publishPayment, publishD
   maxRetries: number;
   retryBaseMs: number;
 }) => {
-  /** A gateway that throws has not answered: the same as unavailable. */
-  const ask = async (request: ChargeRequest, signal: AbortSignal): Promise<ChargeResult> => {
+  const ask = (request: ChargeRequest, signal: AbortSignal): ChargeResult | Promise<ChargeResult> => {
     try {
       const answer = gateway(request, signal);
-      return answer instanceof Promise ? await answer : answer;
+      return answer instanceof Promise ? answer.catch((error: unknown) => noAnswer(error, signal)) : answer;
     } catch (error) {
-      signal.throwIfAborted();
-      return { kind: 'unavailable', reason: toError(error).message };
+      return noAnswer(error, signal);
     }
   };
 
-  /** @returns the error to dead-letter with, or undefined once approved */
-  const charge = async (request: Omit<ChargeRequest, 'attempt'>, signal: AbortSignal): Promise<{ error?: Error; retryCount: number }> => {
-    for (let attempt = 0; ; attempt += 1) {
-      const result = await ask({ ...request, attempt }, signal);
-      onAnswer(result.kind, attempt);
-      if (result.kind === 'approved') return { retryCount: attempt };
-      if (result.kind === 'declined') return { error: new PaymentDeclinedError(result.reason), retryCount: attempt };
-      if (attempt === maxRetries) return { error: new GatewayUnavailableError(result.reason), retryCount: attempt };
-      await setTimeout(backoffMs(attempt, retryBaseMs), undefined, { signal });
+  // Plain functions: an async one holds some hundred bytes for as long as an order is on its way, and one that need not wait costs turns.
+  const conclude = (charge: Charge, result: ChargeResult, signal: AbortSignal): Promise<void> => {
+    const { record, order, request } = charge;
+    const { paymentId, attempt } = request;
+    onAnswer(result.kind, attempt);
+    if (result.kind === 'approved') return publishPayment(completed(order, paymentId), record, signal);
+    if (result.kind === 'unavailable' && attempt < maxRetries) {
+      return setTimeout(backoffMs(attempt, retryBaseMs), undefined, { signal })
+        .then(() => tryCharge({ ...charge, request: { ...request, attempt: attempt + 1 } }, signal));
     }
+    const error = result.kind === 'declined' ? new PaymentDeclinedError(result.reason) : new GatewayUnavailableError(result.reason);
+    return publishDeadLetter({ record, error, retryCount: attempt }, signal);
+  };
+
+  const tryCharge = (charge: Charge, signal: AbortSignal): Promise<void> => {
+    const answer = ask(charge.request, signal);
+    return answer instanceof Promise ? answer.then((result) => conclude(charge, result, signal)) : conclude(charge, answer, signal);
   };
 
   /**
    * Resolves once the record's outcome is on the broker.
    * @throws the reason of `signal`, if it aborts first: the record has no outcome then and is to be processed again
    */
-  return async (record: ConsumedRecord, signal: AbortSignal): Promise<void> => {
+  return (record: ConsumedRecord, signal: AbortSignal): Promise<void> => {
     let order: Order;
     try {
       order = readOrder(record.message.key, record.message.value);
@@ -92,10 +105,8 @@ export const createProcessOrder = ({ gateway, onAnswer, publishPayment, publishD
       return publishDeadLetter({ record, error: toError(error), retryCount: 0 }, signal);
     }
     const { orderId, amount, currency } = order;
-    const paymentId = paymentIdOf(orderId);
     const redrive = redriveCountOf(record.message.headers);
-    const { error, retryCount } = await charge({ orderId, paymentId, amount, currency, redrive }, signal);
-    if (error === undefined) return publishPayment(completed(order, paymentId), record, signal);
-    return publishDeadLetter({ record, error, retryCount }, signal);
+    const request = { orderId, paymentId: paymentIdOf(orderId), amount, currency, redrive, attempt: 0 };
+    return tryCharge({ record, order, request }, signal);
   };
 };

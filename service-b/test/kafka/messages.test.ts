@@ -1,4 +1,4 @@
-import { readOrder } from '../../src/kafka/messages';
+import { paymentCompletedText, readOrder, type PaymentCompleted } from '../../src/kafka/messages';
 import { InvalidOrderError } from '../../src/processors/order';
 import { anOrder, anOrderCreated, bytesOf, orderIdOf } from '../support/builders';
 import { sample } from '../support/fakes';
@@ -74,4 +74,13 @@ describe('a record is no order', () => {
     expect(message).toMatch(/; and 1490 more$/);
     expect(message.length).toBeLessThan(1_000);
   });
+});
+
+test.each([9.5, 1e21, 1e-7, 0.1 + 0.2])('When a payment of %p is written, then it is what JSON.stringify would write', (amount) => {
+  const at = '2026-11-22T10:00:02.000Z';
+  const event: PaymentCompleted = {
+    eventType: 'PAYMENT_COMPLETED', eventId: '0c4a1f6e-3c52-4c2e-9a57-6a8f0f3b1d10', timestamp: at,
+    data: { orderId: orderIdOf(1), paymentId: orderIdOf(2), paymentStatus: 'completed', amount, currency: 'USD', processedAt: at },
+  };
+  expect(paymentCompletedText(event)).toBe(JSON.stringify(event));
 });
