@@ -16,8 +16,8 @@ const PROGRESS_INTERVAL_MS = 2_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
 /**
- * The rest before the next fetch. A batch of at least `busyRecords` means load: then a longer one fills the next batch. The short one is for
- * what comes back at once, this service's own order: its outcome, a moment later, comes with the next fetch, and no fetch is answered
+ * The rest before the next fetch. A batch of at least `busyRecords` means load: then a longer one fills the next batch. The short one is
+ * for what comes back at once, this service's own order: its outcome, a moment later, comes with the next fetch, and no fetch is answered
  * at the moment when the broker acknowledges the next order.
  */
 const REST = { busyRecords: 8, busyMs: 30, shortMs: 5 };

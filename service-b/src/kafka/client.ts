@@ -2,7 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { Kafka, logLevel, type ISocketFactory, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
-import { tameRequestQueue } from './request-queue';
+import { poolEncoderBuffers, tameRequestQueue } from './kafkajs-patches';
 
 /** Small requests must not wait for Nagle's algorithm. */
 const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
@@ -29,6 +29,7 @@ export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka
 /** The Kafka client of this service. Retries inside one call are few: whoever calls decides how long to go on. */
 export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; clientId: string; logger: Logger }): Kafka => {
   tameRequestQueue();
+  poolEncoderBuffers();
   return new Kafka({
     brokers,
     clientId,
