@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { rssMiB } from './bench/measure';
 import { createRandom } from './drill/random';
 import { createStage, type Stage } from './drill/stage';
-import { startLocalBroker } from './lib/broker';
+import { runScript } from './lib/run-script';
+import { withLocalBroker } from './lib/scratch-broker';
 
 const BATCH = 5_000;
 
@@ -51,31 +49,19 @@ const measure = async (stage: Stage, ...args: string[]): Promise<void> => {
   console.log(`dlt ${args.join(' ')}: ${((Date.now() - startedAt) / 1_000).toFixed(1)} s, RSS at most ${peak} MiB, ${stdout.length} lines, the last: ${stdout.at(-1)}`);
 };
 
-const main = async (): Promise<void> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'dlt-'));
-  const broker = await startLocalBroker({ dataDir, log: () => undefined });
-  try {
-    for (const count of process.argv.slice(2).map(Number)) {
-      const stage = await createStage({ name: `dlt-${count}`, brokers: broker.brokers, random: createRandom(count), perSecond: 0 });
-      try {
-        await Promise.all([stage.a.stop(), stage.b.stop()]);
-        await fill(stage, count);
-        console.log(`${count} dead letters:`);
-        await measure(stage, 'list');
-        await measure(stage, 'stats');
-        await measure(stage, 'redrive', '--all', '--dry-run');
-        await measure(stage, 'redrive', '--all', '--yes');
-      } finally {
-        await stage.close();
-      }
+runScript(() => withLocalBroker(async ({ brokers }) => {
+  for (const count of process.argv.slice(2).map(Number)) {
+    const stage = await createStage({ name: `dlt-${count}`, brokers, random: createRandom(count), perSecond: 0 });
+    try {
+      await Promise.all([stage.a.stop(), stage.b.stop()]);
+      await fill(stage, count);
+      console.log(`${count} dead letters:`);
+      await measure(stage, 'list');
+      await measure(stage, 'stats');
+      await measure(stage, 'redrive', '--all', '--dry-run');
+      await measure(stage, 'redrive', '--all', '--yes');
+    } finally {
+      await stage.close();
     }
-  } finally {
-    await broker.stop();
-    await rm(dataDir, { recursive: true, force: true });
   }
-};
-
-main().then(() => process.exit(0), (error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
-});
+}));
