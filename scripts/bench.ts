@@ -1,27 +1,35 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { benchBurst, benchHeld, benchMembers } from './bench/growth';
 import { median } from './bench/measure';
 import { benchBare, benchPair, benchWithoutOutages, budgetsOf, ratiosOf, type BareRun, type PairRun } from './bench/pair';
-import { startLocalBroker, type LocalBroker } from './lib/broker';
+import type { LocalBroker } from './lib/broker';
+import { runScript } from './lib/run-script';
+import { withLocalBroker } from './lib/scratch-broker';
 
 const PARTS = ['pair', 'held', 'members', 'burst'] as const;
 const HELD = [1_000, 10_000, 100_000, 1_000_000];
 const usage = `usage: npm run bench -- [--part ${PARTS.join('|')}]… [--warmup SECONDS] [--seconds SECONDS] [--runs N] [--json FILE] [--profile]`;
 
+const readArguments = () => {
+  try {
+    return parseArgs({
+      options: {
+        part: { type: 'string', multiple: true, default: [...PARTS] },
+        warmup: { type: 'string', default: '60' },
+        seconds: { type: 'string', default: '20' },
+        runs: { type: 'string', default: '3' },
+        json: { type: 'string', default: 'bench-report.json' },
+        profile: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${usage}`, { cause: error });
+  }
+};
+
 const parseArguments = () => {
-  const { values } = parseArgs({
-    options: {
-      part: { type: 'string', multiple: true, default: [...PARTS] },
-      warmup: { type: 'string', default: '60' },
-      seconds: { type: 'string', default: '20' },
-      runs: { type: 'string', default: '3' },
-      json: { type: 'string', default: 'bench-report.json' },
-      profile: { type: 'boolean', default: false },
-    },
-  });
+  const values = readArguments();
   const positive = (name: 'warmup' | 'seconds' | 'runs'): number => {
     const value = Number(values[name]);
     if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1 on`);
@@ -106,23 +114,14 @@ const runBurst = async (broker: LocalBroker) => {
 
 const main = async (): Promise<void> => {
   const options = parseArguments();
-  const dataDir = await mkdtemp(join(tmpdir(), 'bench-'));
-  const broker = await startLocalBroker({ dataDir, log: () => undefined });
   const report: Record<string, unknown> = { at: new Date().toISOString(), node: process.version, generator: 'wrk' };
-  try {
+  await withLocalBroker(async (broker) => {
     if (options.parts.has('pair')) report['pair'] = await runPair(broker, options);
     if (options.parts.has('held')) report['held'] = await runHeld(broker, options);
     if (options.parts.has('members')) report['members'] = await runMembers(broker);
     if (options.parts.has('burst')) report['burst'] = await runBurst(broker);
-  } finally {
-    await broker.stop();
-    await rm(dataDir, { recursive: true, force: true });
-  }
+  });
   await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
 };
 
-main().then(() => process.exit(0), (error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  if ((error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')) console.error(usage);
-  process.exit(1);
-});
+runScript(main);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { drills, type Drill } from './drill/drills';
@@ -6,8 +6,10 @@ import { checkInvariants } from './drill/invariants';
 import { startProxy, type Proxy } from './drill/proxy';
 import { createRandom } from './drill/random';
 import { createStage } from './drill/stage';
-import { startLocalBroker, type LocalBroker } from './lib/broker';
+import type { LocalBroker } from './lib/broker';
 import { freePort } from './lib/ports';
+import { runScript } from './lib/run-script';
+import { withLocalBroker } from './lib/scratch-broker';
 
 type Result = {
   drill: string;
@@ -82,19 +84,13 @@ const runDrill = async (
 
 /** A broker whose advertised address is the proxy's, so that clients keep going through it. */
 const runProxied = async (drill: Drill, seed: number): Promise<Result> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'drill-proxied-'));
   const [port, advertisedPort] = [await freePort(), await freePort()];
   const proxy = await startProxy({ listenPort: advertisedPort, targetPort: port });
   try {
-    const broker = await startLocalBroker({ dataDir, port, advertisedPort, log: () => undefined });
-    try {
-      return await runDrill(drill, broker, seed, { advertised: `127.0.0.1:${advertisedPort}`, proxy });
-    } finally {
-      await broker.stop();
-    }
+    const behind = { advertised: `127.0.0.1:${advertisedPort}`, proxy };
+    return await withLocalBroker((broker) => runDrill(drill, broker, seed, behind), { port, advertisedPort });
   } finally {
     proxy.close();
-    await rm(dataDir, { recursive: true, force: true });
   }
 };
 
@@ -118,20 +114,15 @@ const main = async (): Promise<number> => {
     return 0;
   }
   const chosen = drills.filter(({ name, quick }) => (options.names.length > 0 ? options.names.includes(name) : !options.quick || quick));
-  const dataDir = await mkdtemp(join(tmpdir(), 'drill-'));
-  const broker = await startLocalBroker({ dataDir, log: () => undefined });
   const results: Result[] = [];
-  try {
+  await withLocalBroker(async (broker) => {
     for (const drill of chosen) {
       console.log(`${drill.name}: ${drill.what}`);
       const result = drill.proxied ? await runProxied(drill, options.seed) : await runDrill(drill, broker, options.seed);
       results.push(result);
       for (const violation of result.violations) console.log(`  broken: ${violation}`);
     }
-  } finally {
-    await broker.stop();
-    await rm(dataDir, { recursive: true, force: true });
-  }
+  });
   console.log();
   printTable(results);
   await writeFile(options.json, `${JSON.stringify({ seed: options.seed, at: new Date().toISOString(), results }, null, 2)}\n`);
@@ -140,7 +131,4 @@ const main = async (): Promise<number> => {
   return failed === 0 ? 0 : 1;
 };
 
-main().then((code) => process.exit(code), (error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
-});
+runScript(main);

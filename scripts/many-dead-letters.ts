@@ -1,37 +1,27 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { fill, orderCreated } from './bench/fill';
 import { rssMiB } from './bench/measure';
 import { createRandom } from './drill/random';
 import { createStage, type Stage } from './drill/stage';
-import { startLocalBroker } from './lib/broker';
-
-const BATCH = 5_000;
+import { runScript } from './lib/run-script';
+import { withLocalBroker } from './lib/scratch-broker';
 
 /** Fills the topics with `count` orders that failed, a tenth of them paid since. */
-const fill = async ({ kafka, topics, random }: Stage, count: number): Promise<void> => {
-  const producer = kafka.producer({ allowAutoTopicCreation: false });
-  await producer.connect();
-  for (let from = 0; from < count; from += BATCH) {
-    const orders = Array.from({ length: Math.min(BATCH, count - from) }, (_, i) => {
-      const orderId = random.uuid();
-      const data = { orderId, userId: 'user-123', amount: 99.99, currency: 'USD', items: [{ productId: 'prod-001', quantity: 2, price: 49.995 }] };
-      const event = { eventType: 'ORDER_CREATED', eventId: orderId, timestamp: new Date().toISOString(), data };
-      return { key: orderId, event, partition: i % 3, offset: String(Math.floor((from + i) / 3)) };
-    });
-    const letters = orders.map(({ key, event, partition, offset }) => ({ key, partition, value: JSON.stringify({
-      originalTopic: topics.orders, originalPartition: partition, originalOffset: offset, originalKey: key, originalValue: event,
-      originalValueEncoding: 'json', errorType: 'PaymentDeclinedError', errorMessage: 'payment gateway declined', errorStack: 'x'.repeat(500),
-      failedAt: new Date().toISOString(), retryCount: 0,
-    }) }));
-    await producer.sendBatch({ topicMessages: [
-      { topic: topics.orders, messages: orders.map(({ key, event, partition }) => ({ key, value: JSON.stringify(event), partition })) },
-      { topic: topics.payments, messages: orders.slice(0, BATCH / 10).map(({ key, partition }) => ({ key, value: '{}', partition })) },
-      { topic: topics.deadLetters, messages: letters },
-    ] });
-  }
-  await producer.disconnect();
-};
+const fillWithDeadLetters = (stage: Stage, count: number): Promise<void> => fill(stage, count, (orderIds, from) => {
+  const { topics } = stage;
+  const now = new Date().toISOString();
+  const orders = orderIds.map((key, i) =>
+    ({ key, event: orderCreated(key, now), partition: i % 3, offset: String(Math.floor((from + i) / 3)) }));
+  const letters = orders.map(({ key, event, partition, offset }) => ({ key, partition, value: JSON.stringify({
+    originalTopic: topics.orders, originalPartition: partition, originalOffset: offset, originalKey: key, originalValue: event,
+    originalValueEncoding: 'json', errorType: 'PaymentDeclinedError', errorMessage: 'payment gateway declined', errorStack: 'x'.repeat(500),
+    failedAt: now, retryCount: 0,
+  }) }));
+  return [
+    { topic: topics.orders, messages: orders.map(({ key, event, partition }) => ({ key, value: JSON.stringify(event), partition })) },
+    { topic: topics.payments, messages: orders.slice(0, orders.length / 10).map(({ key, partition }) => ({ key, value: '{}', partition })) },
+    { topic: topics.deadLetters, messages: letters },
+  ];
+});
 
 /** Runs `dlt` and says how long it took, and what it held at most. */
 const measure = async (stage: Stage, ...args: string[]): Promise<void> => {
@@ -51,31 +41,19 @@ const measure = async (stage: Stage, ...args: string[]): Promise<void> => {
   console.log(`dlt ${args.join(' ')}: ${((Date.now() - startedAt) / 1_000).toFixed(1)} s, RSS at most ${peak} MiB, ${stdout.length} lines, the last: ${stdout.at(-1)}`);
 };
 
-const main = async (): Promise<void> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'dlt-'));
-  const broker = await startLocalBroker({ dataDir, log: () => undefined });
-  try {
-    for (const count of process.argv.slice(2).map(Number)) {
-      const stage = await createStage({ name: `dlt-${count}`, brokers: broker.brokers, random: createRandom(count), perSecond: 0 });
-      try {
-        await Promise.all([stage.a.stop(), stage.b.stop()]);
-        await fill(stage, count);
-        console.log(`${count} dead letters:`);
-        await measure(stage, 'list');
-        await measure(stage, 'stats');
-        await measure(stage, 'redrive', '--all', '--dry-run');
-        await measure(stage, 'redrive', '--all', '--yes');
-      } finally {
-        await stage.close();
-      }
+runScript(() => withLocalBroker(async ({ brokers }) => {
+  for (const count of process.argv.slice(2).map(Number)) {
+    const stage = await createStage({ name: `dlt-${count}`, brokers, random: createRandom(count), perSecond: 0 });
+    try {
+      await Promise.all([stage.a.stop(), stage.b.stop()]);
+      await fillWithDeadLetters(stage, count);
+      console.log(`${count} dead letters:`);
+      await measure(stage, 'list');
+      await measure(stage, 'stats');
+      await measure(stage, 'redrive', '--all', '--dry-run');
+      await measure(stage, 'redrive', '--all', '--yes');
+    } finally {
+      await stage.close();
     }
-  } finally {
-    await broker.stop();
-    await rm(dataDir, { recursive: true, force: true });
   }
-};
-
-main().then(() => process.exit(0), (error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
-});
+}));

@@ -1,12 +1,12 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
-import type { Page } from 'playwright-core';
+import { stat } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
 import { createRandom } from './drill/random';
 import { createStage } from './drill/stage';
-import { startLocalBroker } from './lib/broker';
 import { launchChromium } from './lib/chromium';
 import { waitFor } from './lib/process';
+import { runScript } from './lib/run-script';
+import { withLocalBroker } from './lib/scratch-broker';
 
 const root = resolve(__dirname, '..');
 const ORDERS = 400;
@@ -24,12 +24,9 @@ const take = async (page: Page): Promise<void> => {
 };
 
 /** Pictures of the board while the pair works, on a broker of its own. The gateway takes its time, so that some orders are pending. */
-const main = async (): Promise<void> => {
-  const browser = await launchChromium();
-  const dataDir = await mkdtemp(join(tmpdir(), 'screenshot-'));
-  const broker = await startLocalBroker({ dataDir, log: () => undefined });
+const takeAll = async (browser: Browser, brokers: string): Promise<void> => {
   const stage = await createStage({
-    name: 'screenshot', brokers: broker.brokers, random: createRandom(6), perSecond: PER_SECOND, env: { PAYMENT_LATENCY_MS: '120' },
+    name: 'screenshot', brokers, random: createRandom(6), perSecond: PER_SECOND, env: { PAYMENT_LATENCY_MS: '120' },
   });
   try {
     await stage.untilReady();
@@ -40,14 +37,11 @@ const main = async (): Promise<void> => {
     await take(page);
     await load;
   } finally {
-    await browser.close();
     await stage.close();
-    await broker.stop();
-    await rm(dataDir, { recursive: true, force: true });
   }
 };
 
-main().then(() => process.exit(0), (error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+runScript(async () => {
+  const browser = await launchChromium();
+  await withLocalBroker(({ brokers }) => takeAll(browser, brokers)).finally(() => browser.close());
 });

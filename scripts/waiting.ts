@@ -1,12 +1,11 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { request, type IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuMs, rssMiB } from './bench/measure';
 import { createRandom } from './drill/random';
 import { createStage, type Stage } from './drill/stage';
-import { startLocalBroker } from './lib/broker';
+import { runScript } from './lib/run-script';
+import { withLocalBroker } from './lib/scratch-broker';
 
 const withStage = async (brokers: string, name: string, perSecond: number, use: (stage: Stage) => Promise<void>): Promise<void> => {
   const stage = await createStage({ name, brokers, random: createRandom(1), perSecond });
@@ -85,20 +84,8 @@ const measureStreams = (brokers: string, perSecond: number, streams: number, stu
     open.forEach(({ close }) => close());
   });
 
-const main = async (): Promise<void> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'waiting-'));
-  const broker = await startLocalBroker({ dataDir, log: () => undefined });
-  try {
-    await measureWaiters(broker.brokers, 5_000);
-    await measureWaiters(broker.brokers, 10_000);
-    for (const [streams, stuck] of [[0, 0], [1, 0], [20, 0], [0, 20]] as const) await measureStreams(broker.brokers, 2_000, streams, stuck);
-  } finally {
-    await broker.stop();
-    await rm(dataDir, { recursive: true, force: true });
-  }
-};
-
-main().then(() => process.exit(0), (error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
-});
+runScript(() => withLocalBroker(async ({ brokers }) => {
+  await measureWaiters(brokers, 5_000);
+  await measureWaiters(brokers, 10_000);
+  for (const [streams, stuck] of [[0, 0], [1, 0], [20, 0], [0, 20]] as const) await measureStreams(brokers, 2_000, streams, stuck);
+}));

@@ -3,32 +3,24 @@ import { createRandom } from '../drill/random';
 import { createClient } from '../drill/load';
 import { createStage, type Stage } from '../drill/stage';
 import type { LocalBroker } from '../lib/broker';
+import { fill, orderCreated } from './fill';
 import { CONNECTIONS, cpuMs, ORDER_BODY, rssMiB, saturate } from './measure';
 
-const BATCH = 5_000;
-
 /** Writes `count` orders to the topics, and payments for them if they are to be finished. */
-const fill = async ({ kafka, topics, random }: Stage, count: number, { paid }: { paid: boolean }): Promise<void> => {
-  const producer = kafka.producer({ allowAutoTopicCreation: false });
-  await producer.connect();
-  for (let from = 0; from < count; from += BATCH) {
-    const timestamp = new Date().toISOString();
-    const ids = Array.from({ length: Math.min(BATCH, count - from) }, () => random.uuid());
-    const messages = (event: (orderId: string) => object) =>
-      ids.map((orderId, i) => ({ key: orderId, value: JSON.stringify(event(orderId)), partition: i % 3 }));
-    const orders = messages((orderId) => ({
-      eventType: 'ORDER_CREATED', eventId: orderId, timestamp, data: { orderId, ...JSON.parse(ORDER_BODY) as object },
-    }));
-    const payments = messages((orderId) => ({
-      eventType: 'PAYMENT_COMPLETED', eventId: orderId, timestamp,
-      data: { orderId, paymentId: orderId, paymentStatus: 'completed', amount: 99.99, currency: 'USD', processedAt: timestamp },
-    }));
-    await producer.sendBatch({ topicMessages: [
-      { topic: topics.orders, messages: orders }, ...(paid ? [{ topic: topics.payments, messages: payments }] : []),
-    ] });
-  }
-  await producer.disconnect();
-};
+const fillWithOrders = (stage: Stage, count: number, { paid }: { paid: boolean }): Promise<void> => fill(stage, count, (orderIds) => {
+  const { topics } = stage;
+  const timestamp = new Date().toISOString();
+  const messages = (event: (orderId: string) => object) =>
+    orderIds.map((orderId, i) => ({ key: orderId, value: JSON.stringify(event(orderId)), partition: i % 3 }));
+  const payments = messages((orderId) => ({
+    eventType: 'PAYMENT_COMPLETED', eventId: orderId, timestamp,
+    data: { orderId, paymentId: orderId, paymentStatus: 'completed', amount: 99.99, currency: 'USD', processedAt: timestamp },
+  }));
+  return [
+    { topic: topics.orders, messages: messages((orderId) => orderCreated(orderId, timestamp)) },
+    ...(paid ? [{ topic: topics.payments, messages: payments }] : []),
+  ];
+});
 
 /** With `held` paid orders on the topics: how long service-a takes from start to ready, its memory then, and what an order costs it. */
 export const benchHeld = async (broker: LocalBroker, { held, warmup, seconds }: { held: number; warmup: number; seconds: number }) => {
@@ -40,7 +32,7 @@ export const benchHeld = async (broker: LocalBroker, { held, warmup, seconds }: 
   try {
     await stage.untilReady();
     await Promise.all([stage.a.stop(), stage.b.stop()]);
-    await fill(stage, held, { paid: true });
+    await fillWithOrders(stage, held, { paid: true });
     const startedAt = Date.now();
     stage.a.start();
     await stage.a.untilReady(300_000);
@@ -77,7 +69,7 @@ export const benchMembers = async (
     await stage.untilReady();
     // The group stays, with all its members; what is measured begins with the first record.
     const startedAt = Date.now();
-    await fill(stage, orders, { paid: false });
+    await fillWithOrders(stage, orders, { paid: false });
     await stage.settle(300_000);
     return { members, ordersPerSecond: orders / ((Date.now() - startedAt) / 1_000) };
   } finally {

@@ -15,8 +15,6 @@ const unavailable = '550e8400-e29b-41d4-a716-446655440446';
 type Row = { index: number; orderId: string; status: string };
 type View = { orderId: string; status: string };
 
-jest.setTimeout(60_000);
-
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 describe('The board in a browser', () => {
@@ -149,7 +147,7 @@ describe('The board in a browser', () => {
     await browser?.close();
     await producer?.disconnect();
     await stage?.close();
-  }, 60_000);
+  });
 
   it('When there is no order yet, then the board says so', async () => {
     await textToBe('empty', 'No orders.');

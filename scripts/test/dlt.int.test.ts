@@ -13,8 +13,6 @@ type Listed = { position: string; key: string | null; errorType: string | null; 
 const positionOf = ({ partition, offset }: TopicRecord): string => `${partition}:${offset}`;
 
 // Most tests start the command several times.
-jest.setTimeout(30_000);
-
 describe('Dead letters on a real broker', () => {
   let stage: Stage;
 
@@ -50,11 +48,11 @@ describe('Dead letters on a real broker', () => {
     await stage.untilReady();
     await stage.load.run({ seconds: 2, orders: 200 });
     await stage.settle();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await stage.close();
-  }, 60_000);
+  });
 
   describe('looking', () => {
     it('When dead letters are listed, then they are those that another client finds in the topic', async () => {

@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startLocalBroker } from '../lib/broker';
 import { dockerWorks, startDockerBroker } from '../lib/docker';
 import { waitFor } from '../lib/process';
+import { startScratchBroker } from '../lib/scratch-broker';
 import { hasTopics } from '../lib/topics';
 
 const standard = '127.0.0.1:29092';
@@ -14,16 +11,9 @@ declare global {
 }
 
 const startJavaBroker = async (): Promise<string> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'kafka-test-'));
-  const removeData = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
-  try {
-    const broker = await startLocalBroker({ dataDir, log: () => undefined });
-    globalThis.stopTestBroker = () => broker.stop().then(removeData);
-    return broker.brokers;
-  } catch (error) {
-    await removeData();
-    throw error;
-  }
+  const { broker, remove } = await startScratchBroker();
+  globalThis.stopTestBroker = remove;
+  return broker.brokers;
 };
 
 const startContainer = async (): Promise<string> => {

@@ -21,8 +21,8 @@ describe('logs of the pair', () => {
   beforeAll(async () => {
     stage = await createStage({ name: 'logging', brokers: process.env['KAFKA_BROKERS']!, random: createRandom(7), perSecond: 0 });
     await stage.untilReady();
-  }, 60_000);
-  afterAll(() => stage.close(), 60_000);
+  });
+  afterAll(() => stage.close());
 
   test('When SIGUSR2 comes, then the services log at debug, and once more as before', async () => {
     const { a, b } = stage;

@@ -40,11 +40,11 @@ describe('The pair on a real broker', () => {
   beforeAll(async () => {
     stage = await createStage({ name: 'pair-test', brokers: process.env.KAFKA_BROKERS!, random: createRandom(7), perSecond: 300 });
     await stage.untilReady();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await stage.close();
-  }, 60_000);
+  });
 
   it('When an order is approved, then it is completed with its paymentId', async () => {
     expect((await post(anOrder())).status).toBe(202);
@@ -139,11 +139,11 @@ describe('The pair on a real broker', () => {
     stage.a.start();
     await stage.untilReady();
     expect(await Promise.all(ids.map(get))).toEqual(before);
-  }, 60_000);
+  });
 
   it('When both services get SIGTERM, then they end with exit code 0 within ten seconds', async () => {
     const exits = await Promise.all([stage.a.stop(), stage.b.stop()]);
     expect(exits.map(({ code }) => code)).toEqual([0, 0]);
     expect(Math.max(...exits.map(({ ms }) => ms))).toBeLessThan(10_000);
-  }, 30_000);
+  });
 });

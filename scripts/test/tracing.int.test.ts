@@ -75,12 +75,12 @@ describe('traces of the pair', () => {
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_BSP_SCHEDULE_DELAY: '100' },
     });
     await stage.untilReady();
-  }, 60_000);
+  });
   afterAll(async () => {
     await stage.close();
     receiver.closeAllConnections();
     receiver.close();
-  }, 60_000);
+  });
 
   test('When an order is paid, then its spans are one trace across both services, each below what it follows from', async () => {
     const { orders, payments } = stage.topics;
@@ -152,5 +152,5 @@ describe('traces of the pair', () => {
     await place(paid, traceOfDeclined);
     await waitFor('the span of the request', () => received.length > before);
     expect(received.slice(before).map(({ name }) => name)).toEqual(['POST /orders']);
-  }, 60_000);
+  });
 });

@@ -49,11 +49,11 @@ describe('Clients that wait, on a real broker', () => {
   beforeAll(async () => {
     stage = await createStage({ name: 'waiting-test', brokers: process.env.KAFKA_BROKERS!, random: createRandom(11), perSecond: 300 });
     await stage.untilReady();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await stage.close();
-  }, 60_000);
+  });
 
   it.each([
     ['approved', approved, 'completed'], ['declined', declined, 'failed'], ['retried to the end', slowToFail, 'failed'],

@@ -31,17 +31,18 @@ export const listOrders = (
   // A slice is several times quicker than startsWith.
   const isOfUser = (text: string): boolean => text.slice(USER_ID_AT, USER_ID_AT + user.length) === user;
   const orders: string[] = [];
-  let last = '';
+  let last = { id: '', createdAt: '' };
   let lookedAt = 0;
   let characters = 0;
   for (const orderId of projection.newestFirst(after)) {
     if (orders.length === limit || lookedAt === LOOKED_AT_MAX || characters > CHARACTERS_MAX) {
-      return { orders, next: { time: Date.parse(projection.get(last)!.order!.createdAt), id: last } };
+      return { orders, next: { time: Date.parse(last.createdAt), id: last.id } };
     }
     const entry = projection.get(orderId)!;
-    last = orderId;
+    const { text, createdAt } = entry.order!;
+    last = { id: orderId, createdAt };
     lookedAt += 1;
-    if ((status !== undefined && statusOf(entry) !== status) || !isOfUser(entry.order!.text)) continue;
+    if ((status !== undefined && statusOf(entry) !== status) || !isOfUser(text)) continue;
     const view = viewOf(entry)!;
     characters += view.length;
     orders.push(view);

@@ -29,12 +29,19 @@ export type OrderRoutesDeps = {
 
 export type RejectReason = 'invalid' | 'conflict' | 'queue_full' | 'broker_unavailable' | 'rebuilding';
 
-const reasonOf = (error: unknown): RejectReason | undefined => {
-  if (error instanceof OrderConflictError) return 'conflict';
-  if (error instanceof QueueFullError) return 'queue_full';
-  if (error instanceof BrokerUnavailableError) return 'broker_unavailable';
-  if (!(error instanceof Problem)) return undefined;
-  return error.status === 503 ? 'rebuilding' : 'invalid';
+/** Why an order is not accepted, and what its client is told; undefined when the fault is ours. */
+const rejectionOf = (error: unknown, orderId: string): { reason: RejectReason; problem: Problem } | undefined => {
+  if (error instanceof OrderConflictError) return { reason: 'conflict', problem: new Problem(409, 'This orderId stands for another order.') };
+  if (error instanceof QueueFullError) {
+    const detail = 'Too many orders are waiting. Post this one again with its orderId: that is safe.';
+    return { reason: 'queue_full', problem: unavailable(detail, orderId) };
+  }
+  if (error instanceof BrokerUnavailableError) {
+    const detail = 'The order could not be confirmed in time. Post it again with its orderId: that is safe.';
+    return { reason: 'broker_unavailable', problem: unavailable(detail, orderId) };
+  }
+  if (error instanceof Problem) return { reason: error.status === 503 ? 'rebuilding' : 'invalid', problem: error };
+  return undefined;
 };
 
 /** By OpenTelemetry's semantic conventions for HTTP. */
@@ -43,15 +50,6 @@ const requestAttributes = { 'http.request.method': 'POST', 'http.route': '/order
 /** Passes a rejection on to Express 4, which does not wait for promises. */
 const handled = (handler: (req: Request, res: Response) => Promise<void>): RequestHandler =>
   (req, res, next: NextFunction) => void handler(req, res).catch(next);
-
-const toProblem = (error: unknown, orderId: string): unknown => {
-  if (error instanceof OrderConflictError) return new Problem(409, 'This orderId stands for another order.');
-  if (error instanceof QueueFullError) return unavailable('Too many orders are waiting. Post this one again with its orderId: that is safe.', orderId);
-  if (error instanceof BrokerUnavailableError) {
-    return unavailable('The order could not be confirmed in time. Post it again with its orderId: that is safe.', orderId);
-  }
-  return error;
-};
 
 /** Orders: placing, reading, listing, waiting for one, and streams of what happens to them. */
 export const orderRoutes = ({
@@ -103,12 +101,11 @@ export const orderRoutes = ({
         end(202);
         answer(res, 202, { message: 'Order accepted for processing', orderId, status }, { Location: `/orders/${orderId}` });
       } catch (error) {
-        const reason = reasonOf(error);
-        if (reason !== undefined) onRejected(reason);
-        const problem = toProblem(error, orderId);
-        const answered = problem instanceof Problem ? problem.status : 500;
-        end(answered, answered < 500 ? undefined : error);
-        throw problem;
+        const rejection = rejectionOf(error, orderId);
+        if (rejection !== undefined) onRejected(rejection.reason);
+        const status = rejection?.problem.status ?? 500;
+        end(status, status < 500 ? undefined : error);
+        throw rejection?.problem ?? error;
       }
     }))
     .all(methodNotAllowed('GET, HEAD, POST'));

@@ -2,6 +2,7 @@ import request, { type Response, type Test } from 'supertest';
 import { createProjection, type Projection } from '../../src/processors/projection';
 import { BrokerUnavailableError, QueueFullError } from '../../src/processors/place-order';
 import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
+import { eventually } from '../support/fakes';
 import { anApp } from '../support/http';
 
 const theOrder = `/orders/${orderIdOf(0)}`;
@@ -211,13 +212,13 @@ describe('GET /orders/:id', () => {
 
 describe('GET /orders/:id with Prefer: wait', () => {
   const waiting = (it: ReturnType<typeof anApp>, seconds: number | string): Test => request(it.app).get(theOrder).set('Prefer', `wait=${seconds}`);
+  const untilOneWaits = (it: ReturnType<typeof anApp>): Promise<void> => eventually(() => it.waiters.size() === 1);
 
   test.each([['paid', paid(), 'completed'], ['dead-lettered', failed(), 'failed']])(
     'When the order is %s meanwhile, then that is answered at once, and the preference as applied', async (_what, fact, status) => {
       const it = anApp();
       it.projection.apply(created());
-      setTimeout(() => it.projection.apply(fact), 50);
-      const response = await waiting(it, 10);
+      const [response] = await Promise.all([waiting(it, 10), untilOneWaits(it).then(() => it.projection.apply(fact))]);
       expect(response.body).toMatchObject({ status });
       expect(response.headers['preference-applied']).toBe('wait=10');
     });
@@ -263,8 +264,8 @@ describe('GET /orders/:id with Prefer: wait', () => {
   test('When the service closes, then the order is answered at once as it is', async () => {
     const it = anApp();
     it.projection.apply(created());
-    setTimeout(() => it.waiters.close(), 50);
-    expect((await waiting(it, 10)).body).toMatchObject({ status: 'pending' });
+    const [response] = await Promise.all([waiting(it, 10), untilOneWaits(it).then(() => it.waiters.close())]);
+    expect(response.body).toMatchObject({ status: 'pending' });
   });
 });
 

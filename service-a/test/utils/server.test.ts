@@ -1,10 +1,13 @@
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { closeServer, listen } from '../../src/utils/server';
+import { eventually } from '../support/fakes';
 
 describe('server', () => {
   test('When it is closed, then an open request is answered, and one that takes too long is cut off', async () => {
+    const arrived: string[] = [];
     const server = createServer((req, res) => {
+      arrived.push(req.url!);
       if (req.url === '/slow') setTimeout(() => res.end('done'), 300);
     });
     await listen(server, { host: '127.0.0.1', port: 0 });
@@ -15,7 +18,7 @@ describe('server', () => {
       }).on('error', () => resolve('cut off'));
     });
     const answers = Promise.all([ask('/slow'), ask('/never')]);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await eventually(() => arrived.length === 2);
     await closeServer(server, 800);
     expect(await answers).toEqual(['done', 'cut off']);
   });

@@ -5,6 +5,7 @@ import type { RedriveCommand } from '../../src/dead-letters/command';
 import type { LogRecord } from '../../src/kafka/log-reader';
 import type { PlacedMessage } from '../../src/kafka/partitioner';
 import { orderIdOf } from '../support/builders';
+import { eventually } from '../support/fakes';
 import { aDeadLetter, aLogRecord, aReader, topics } from '../support/log';
 
 const aCandidate = (differences: Partial<Candidate> = {}): Candidate =>
@@ -196,10 +197,10 @@ describe('requests', () => {
   });
 
   test('When it is stopped while it waits for its turn, then it ends at once', async () => {
-    const { run, stop } = aRedrive(letters(10));
+    const { run, sent, stop } = aRedrive(letters(10));
     const startedAt = performance.now();
     const done = run({ rate: 1 });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => sent.length === 1);
     stop.abort(new Error('stopped'));
     expect(await done).toMatchObject({ putBack: 1, stopped: { message: 'stopped' } });
     expect(performance.now() - startedAt).toBeLessThan(900);
