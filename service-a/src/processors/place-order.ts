@@ -29,17 +29,14 @@ type InFlight = { text: string; acknowledged: Promise<void> };
 export type PlaceOrder = ReturnType<typeof createPlaceOrder>;
 
 /** Rejects with BrokerUnavailableError when `promise` has not settled after `ms` milliseconds. */
-const within = async (promise: Promise<void>, ms: number): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new BrokerUnavailableError(`no acknowledgement within ${ms} ms`)), ms);
-  });
-  try {
-    await Promise.race([promise, timeout]);
-  } finally {
+const within = (promise: Promise<void>, ms: number): Promise<void> => new Promise((resolve, reject) => {
+  const timer = setTimeout(() => reject(new BrokerUnavailableError(`no acknowledgement within ${ms} ms`)), ms);
+  const settle = <T>(how: (value: T) => void) => (value: T): void => {
     clearTimeout(timer);
-  }
-};
+    how(value);
+  };
+  promise.then(settle(resolve), settle(reject));
+});
 
 /**
  * Accepts orders, once each: the same order posted again is answered with its status and publishes nothing, be the first one known from
