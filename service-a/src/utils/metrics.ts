@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { FoldOutcome } from '../processors/follow-log';
 import type { RejectReason } from '../routes/orders';
+import { createHistogram } from './histogram';
 
 /** What is asked anew at each scrape. */
 export type Sources = {
@@ -16,7 +17,7 @@ export type Sources = {
 const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const BATCH_RECORDS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
-/** Remembers the child of a metric for each value of a label: looking it up by its labels costs ten times as much as counting. */
+/** Remembers what is made for each value of a label: looking a metric's child up by its labels costs more than counting. */
 const remember = <K, T>(make: (key: K) => T): ((key: K) => T) => {
   const made = new Map<K, T>();
   return (key) => {
@@ -34,16 +35,31 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  const requests = new Histogram({
-    name: 'http_request_duration_seconds', help: 'Time from the head of a request to its answer.',
-    labelNames: ['method', 'route', 'status'], buckets: LATENCY_SECONDS, registers,
+  /** Counters of what happens to every order: counting is an addition, a scrape collects. They begin at 0, as Prometheus' rate() needs. */
+  const tallies = <L extends string>(options: { name: string; help: string; labelNames: L[] }) => {
+    const all: { labels: Record<L, string>; count: number }[] = [];
+    new Counter({
+      ...options,
+      registers,
+      collect() {
+        for (const tally of all) {
+          this.inc(tally.labels, tally.count);
+          tally.count = 0;
+        }
+      },
+    });
+    return (labels: Record<L, string>) => {
+      const tally = { labels, count: 0 };
+      all.push(tally);
+      return tally;
+    };
+  };
+
+  const requests = createHistogram({
+    name: 'http_request_duration_seconds', help: 'Time from the head of a request to its answer.', bounds: LATENCY_SECONDS,
   });
-  const produced = new Counter({
-    name: 'kafka_records_produced_total', help: 'Records sent, by what became of them.', labelNames: ['topic', 'outcome'], registers,
-  });
-  const consumed = new Counter({
-    name: 'kafka_records_consumed_total', help: 'Records read, by what they did to the state.', labelNames: ['topic', 'outcome'], registers,
-  });
+  const produced = tallies({ name: 'kafka_records_produced_total', help: 'Records sent, by what became of them.', labelNames: ['topic', 'outcome'] });
+  const consumed = tallies({ name: 'kafka_records_consumed_total', help: 'Records read, by what they did to the state.', labelNames: ['topic', 'outcome'] });
   const batches = new Histogram({
     name: 'kafka_produce_batch_records', help: 'Records of a produce request.', labelNames: ['topic'], buckets: BATCH_RECORDS, registers,
   });
@@ -57,16 +73,12 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
     name: 'orders_rejected_total', help: 'Orders that were posted and not accepted.', labelNames: ['reason'], registers,
   });
 
-  const requestOf = remember((key: string) => {
-    const [method = '', route = '', status = ''] = key.split(' ');
-    return requests.labels({ method, route, status });
-  });
-  const consumedOf = remember((topic: string) => remember((outcome: FoldOutcome) => consumed.labels({ topic, outcome })));
+  const requestOf = remember((method: string) => remember((route: string) => remember((status: number) =>
+    requests.of({ method, route, status: String(status) }))));
+  const consumedOf = remember((topic: string) => remember((outcome: FoldOutcome) => consumed({ topic, outcome })));
   const topic = ordersTopic;
-  const acknowledgedOrders = produced.labels({ topic, outcome: 'acknowledged' });
-  const failedOrders = produced.labels({ topic, outcome: 'failed' });
-  // A counter that begins at 1 has not grown, to Prometheus' rate(): these begin at 0.
-  for (const counter of [acknowledgedOrders, failedOrders]) counter.inc(0);
+  const acknowledgedOrders = produced({ topic, outcome: 'acknowledged' });
+  const failedOrders = produced({ topic, outcome: 'failed' });
   const [orderBatches, orderProduceTime] = [batches.labels({ topic }), produceTime.labels({ topic })];
 
   const gauge = <L extends string>(
@@ -81,14 +93,18 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
 
   return {
     request: (method: string, route: string, status: number, seconds: number): void =>
-      requestOf(`${method} ${route} ${status}`).observe(seconds),
+      requestOf(method)(route)(status)(seconds),
     published: (records: number, seconds: number): void => {
-      acknowledgedOrders.inc(records);
+      acknowledgedOrders.count += records;
       orderBatches.observe(records);
       orderProduceTime.observe(seconds);
     },
-    publishFailed: (records: number): void => failedOrders.inc(records),
-    consumed: (fromTopic: string, outcome: FoldOutcome): void => consumedOf(fromTopic)(outcome).inc(),
+    publishFailed: (records: number): void => {
+      failedOrders.count += records;
+    },
+    consumed: (fromTopic: string, outcome: FoldOutcome): void => {
+      consumedOf(fromTopic)(outcome).count += 1;
+    },
     joined: (): void => rebalances.inc(),
     restarted: (): void => restarts.inc(),
     rejected: (reason: RejectReason): void => rejected.inc({ reason }),
@@ -111,6 +127,6 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
     },
     contentType: registry.contentType,
     /** All of it, in Prometheus' text format. */
-    text: (): Promise<string> => registry.metrics(),
+    text: async (): Promise<string> => `${await registry.metrics()}\n${requests.text()}`,
   };
 };

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChargeResult } from '../processors/gateway';
+import { createHistogram } from './histogram';
 
 export type Outcome = 'paid' | 'dead_lettered';
 
@@ -23,16 +24,32 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
+  /** Counters of what happens to every order: counting is an addition, a scrape collects. They begin at 0, as Prometheus' rate() needs. */
+  const tallies = <L extends string>(options: { name: string; help: string; labelNames: L[] }) => {
+    const all: { labels: Record<L, string>; count: number }[] = [];
+    new Counter({
+      ...options,
+      registers,
+      collect() {
+        for (const tally of all) {
+          this.inc(tally.labels, tally.count);
+          tally.count = 0;
+        }
+      },
+    });
+    return (labels: Record<L, string>) => {
+      const tally = { labels, count: 0 };
+      all.push(tally);
+      return tally;
+    };
+  };
+
   const requests = new Histogram({
     name: 'http_request_duration_seconds', help: 'Time from the head of a request to its answer.',
     labelNames: ['method', 'route', 'status'], buckets: LATENCY_SECONDS, registers,
   });
-  const produced = new Counter({
-    name: 'kafka_records_produced_total', help: 'Records sent, by what became of them.', labelNames: ['topic', 'outcome'], registers,
-  });
-  const consumed = new Counter({
-    name: 'kafka_records_consumed_total', help: 'Records with an outcome, by what it is.', labelNames: ['topic', 'outcome'], registers,
-  });
+  const produced = tallies({ name: 'kafka_records_produced_total', help: 'Records sent, by what became of them.', labelNames: ['topic', 'outcome'] });
+  const consumed = tallies({ name: 'kafka_records_consumed_total', help: 'Records with an outcome, by what it is.', labelNames: ['topic', 'outcome'] });
   const batches = new Histogram({
     name: 'kafka_produce_batch_records', help: 'Records of a produce request.', labelNames: ['topic'], buckets: BATCH_RECORDS, registers,
   });
@@ -42,34 +59,21 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
   });
   const rebalances = new Counter({ name: 'kafka_consumer_rebalances_total', help: 'Times the consumer joined its group.', registers });
   const restarts = new Counter({ name: 'kafka_consumer_restarts_total', help: 'Times the consumer was built anew.', registers });
-  const latency = new Histogram({
+  const latency = createHistogram({
     name: 'order_outcome_duration_seconds', help: 'Time from the timestamp of an order\'s record to the acknowledgement of its outcome.',
-    labelNames: ['outcome'], buckets: LATENCY_SECONDS, registers,
+    bounds: LATENCY_SECONDS,
   });
-  const answers = new Counter({
-    name: 'payment_gateway_answers_total', help: 'Answers of the payment gateway.', labelNames: ['answer'], registers,
-  });
+  const answers = tallies({ name: 'payment_gateway_answers_total', help: 'Answers of the payment gateway.', labelNames: ['answer'] });
   const retries = new Counter({ name: 'payment_retries_total', help: 'Calls of the gateway after the first one for an order.', registers });
-  const deadLetters = new Counter({
-    name: 'dead_letters_total', help: 'Orders that were dead-lettered, by type of error.', labelNames: ['error_type'], registers,
-  });
+  const deadLetters = tallies({ name: 'dead_letters_total', help: 'Orders that were dead-lettered, by type of error.', labelNames: ['error_type'] });
 
-  // Looking a child up by its labels costs ten times as much as counting.
   const answerOf = {
-    approved: answers.labels({ answer: 'approved' }),
-    declined: answers.labels({ answer: 'declined' }),
-    unavailable: answers.labels({ answer: 'unavailable' }),
+    approved: answers({ answer: 'approved' }), declined: answers({ answer: 'declined' }), unavailable: answers({ answer: 'unavailable' }),
   };
-  const deadLettersOf = new Map(ERROR_TYPES.map((name) => [name, deadLetters.labels({ error_type: name })]));
-  const otherDeadLetters = deadLetters.labels({ error_type: 'other' });
-  const outcomeOf = (outcome: Outcome) =>
-    ({ records: consumed.labels({ topic: ordersTopic, outcome }), latency: latency.labels({ outcome }) });
+  const deadLettersOf = new Map(ERROR_TYPES.map((name) => [name, deadLetters({ error_type: name })]));
+  const otherDeadLetters = deadLetters({ error_type: 'other' });
+  const outcomeOf = (outcome: Outcome) => ({ records: consumed({ topic: ordersTopic, outcome }), observe: latency.of({ outcome }) });
   const outcomes = { paid: outcomeOf('paid'), dead_lettered: outcomeOf('dead_lettered') };
-  // A counter that begins at 1 has not grown, to Prometheus' rate(): what can be known begins at 0.
-  const known = [
-    outcomes.paid.records, outcomes.dead_lettered.records, ...Object.values(answerOf), ...deadLettersOf.values(), otherDeadLetters,
-  ];
-  for (const counter of known) counter.inc(0);
 
   const gauge = <L extends string>(
     name: string, help: string, labelNames: L[], collect: (set: (value: number, labels: Record<L, string>) => void) => void,
@@ -86,31 +90,35 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
       requests.observe({ method, route, status }, seconds),
     /** For the publisher of a topic. */
     publishing: (topic: string) => {
-      const [acknowledged, failed] = [produced.labels({ topic, outcome: 'acknowledged' }), produced.labels({ topic, outcome: 'failed' })];
+      const [acknowledged, failed] = [produced({ topic, outcome: 'acknowledged' }), produced({ topic, outcome: 'failed' })];
       const [records, time] = [batches.labels({ topic }), produceTime.labels({ topic })];
       return {
         onSent: (count: number, seconds: number): void => {
-          acknowledged.inc(count);
+          acknowledged.count += count;
           records.observe(count);
           time.observe(seconds);
         },
-        onFailed: (count: number): void => failed.inc(count),
+        onFailed: (count: number): void => {
+          failed.count += count;
+        },
       };
     },
     joined: (): void => rebalances.inc(),
     restarted: (): void => restarts.inc(),
     /** @param attempt 0 for the first call for an order */
     answered: (answer: ChargeResult['kind'], attempt: number): void => {
-      answerOf[answer].inc();
+      answerOf[answer].count += 1;
       if (attempt > 0) retries.inc();
     },
     /** @param since timestamp of the order's record, in milliseconds since 1970, as text */
     finished: (outcome: Outcome, since: string): void => {
-      const { records, latency: ofOutcome } = outcomes[outcome];
-      records.inc();
-      ofOutcome.observe(Math.max(0, Date.now() - Number(since)) / 1_000);
+      const { records, observe } = outcomes[outcome];
+      records.count += 1;
+      observe(Math.max(0, Date.now() - Number(since)) / 1_000);
     },
-    deadLettered: (errorType: string): void => (deadLettersOf.get(errorType) ?? otherDeadLetters).inc(),
+    deadLettered: (errorType: string): void => {
+      (deadLettersOf.get(errorType) ?? otherDeadLetters).count += 1;
+    },
     /** Adds the figures that are asked for at each scrape. */
     watch: ({ checks, lags, queued }: Sources): void => {
       gauge('service_ready', 'Whether the service can do its work.', [], (set) => set(Object.values(checks()).every(Boolean) ? 1 : 0, {}));
@@ -126,6 +134,6 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
     },
     contentType: registry.contentType,
     /** All of it, in Prometheus' text format. */
-    text: (): Promise<string> => registry.metrics(),
+    text: async (): Promise<string> => `${await registry.metrics()}\n${latency.text()}`,
   };
 };
