@@ -91,17 +91,6 @@ export const createRecordStore = ({ queues, hash = createUuidHash() }: { queues:
     if (bytes.length === SLAB_BYTES && spare.length < SPARE_MAX) spare.push(bytes);
   };
 
-  /** The slab of a queue that has room for so many bytes. */
-  const slabWithRoom = (queue: number, bytes: number): number => {
-    const last = order[queue]!.at(-1);
-    const slab = last === undefined ? undefined : slabs[last]!;
-    if (slab !== undefined && slab.end < UNITS && slab.bytes.length - slab.end * 8 >= bytes) return last!;
-    const memory = (bytes <= SLAB_BYTES ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(Math.max(unitsFor(bytes) * 8, SLAB_BYTES));
-    const number = addSlab(memory, queue);
-    order[queue]!.push(number);
-    return number;
-  };
-
   /** Copies what is live in a slab to one that it fills. */
   const compact = (number: number): void => {
     const from = slabs[number]!;
@@ -121,18 +110,35 @@ export const createRecordStore = ({ queues, hash = createUuidHash() }: { queues:
     dropSlab(number);
   };
 
+  const compactIfSparse = (number: number): void => {
+    const { queue, live, bytes } = slabs[number]!;
+    if (live * 16 < bytes.length && number !== order[queue]![0] && number !== order[queue]!.at(-1)) compact(number);
+  };
+
+  /** The slab of a queue that has room for so many bytes. A new one may move what the one before it holds. */
+  const slabWithRoom = (queue: number, bytes: number): number => {
+    const last = order[queue]!.at(-1);
+    const slab = last === undefined ? undefined : slabs[last]!;
+    if (slab !== undefined && slab.end < UNITS && slab.bytes.length - slab.end * 8 >= bytes) return last!;
+    const memory = (bytes <= SLAB_BYTES ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(Math.max(unitsFor(bytes) * 8, SLAB_BYTES));
+    const number = addSlab(memory, queue);
+    order[queue]!.push(number);
+    if (last !== undefined) compactIfSparse(last);
+    return number;
+  };
+
   /** Leaves a gap where a record was that is linked no more. */
   const leave = (location: Location): void => {
     const number = location >>> UNITS_BITS;
     const slab = slabs[number]!;
     slab.live -= wordAt(location, HEADER.units);
     setWord(location, HEADER.tag, DEAD);
-    const numbers = order[slab.queue]!;
     if (slab.live === 0) {
+      const numbers = order[slab.queue]!;
       numbers.splice(numbers.indexOf(number), 1);
       dropSlab(number);
-    } else if (slab.live * 16 < slab.bytes.length && number !== numbers[0] && number !== numbers.at(-1)) {
-      compact(number);
+    } else {
+      compactIfSparse(number);
     }
   };
 
@@ -158,8 +164,8 @@ export const createRecordStore = ({ queues, hash = createUuidHash() }: { queues:
     setTag: (location: Location, tag: number): void => setWord(location, HEADER.tag, tag),
     /** Holds a record under a lower-case UUID, as the last of its queue, in place of what was held there. */
     put: (id: string, { queue, tag, time, text }: StoredRecord): void => {
+      const number = slabWithRoom(queue, HEADER.bytes + Buffer.byteLength(text));
       const before = find(id);
-      const number = slabWithRoom(queue, HEADER.bytes + 3 * text.length);
       const slab = slabs[number]!;
       const unit = slab.end;
       const location = number * UNITS + unit;

@@ -86,4 +86,11 @@ describe('filters', () => {
     projection.apply(failed(uuidOf(11_999)));
     expect(pages(projection, { status: 'failed' })).toEqual([[1_999], [], [1]]);
   });
+
+  test('When the orders that do not match are long, then a page looks at about a million characters of them', () => {
+    const projection = createProjection({ max: 100 });
+    for (let number = 0; number < 10; number += 1) placed(projection, number, { userId: 'x'.repeat(300_000) });
+    projection.apply(failed(orderIdOf(0)));
+    expect(pages(projection, { status: 'failed' })).toEqual([[], [], [0]]);
+  });
 });

@@ -53,6 +53,42 @@ describe('queues', () => {
   });
 });
 
+describe('memory', () => {
+  /** Puts records under these ids, each followed by so many others, removed again, that its slab is full: it holds 1,008 of them. */
+  const putApart = (store: RecordStore, numbers: number[]): void => {
+    const put = (number: number): void => store.put(idOf(number), { queue: 0, tag: number, time: 0, text: 'x'.repeat(1_000) });
+    for (const number of numbers) {
+      put(number);
+      for (let passing = 0; passing < 1_007; passing += 1) {
+        put(100);
+        store.remove(idOf(100));
+      }
+    }
+  };
+
+  test('When few records of a queue outlive the others, one at a time, then it is not held for them', () => {
+    const store = createRecordStore({ queues: 1 });
+    const numbers = Array.from({ length: 20 }, (_, number) => number);
+    putApart(store, numbers);
+    expect(store.bytes()).toBeLessThan(3 * MIB);
+    expect(numbers.map((number) => read(store, idOf(number))?.tag)).toEqual(numbers);
+  });
+
+  test('When a record is put again while its slab is copied together, then it is held once', () => {
+    const store = createRecordStore({ queues: 1 });
+    putApart(store, [0, 1, 1]);
+    expect([store.size(), read(store, idOf(1))?.tag]).toEqual([2, 1]);
+    store.remove(idOf(1));
+    expect([store.size(), store.find(idOf(1))]).toEqual([1, 0]);
+  });
+
+  test('When texts are long, then no more is taken for them than for others', () => {
+    const store = createRecordStore({ queues: 1 });
+    for (let number = 0; number < 20; number += 1) store.put(idOf(number), { queue: 0, tag: 0, time: 0, text: 'x'.repeat(MIB / 4) });
+    expect(store.bytes()).toBeLessThan(20 * MIB / 3 + MIB);
+  });
+});
+
 describe.each([
   ['hashes as they are', undefined],
   ['one hash for all', () => 5],

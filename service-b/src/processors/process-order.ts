@@ -66,12 +66,13 @@ export const createProcessOrder = ({ gateway, onAnswer, publishPayment, publishD
   retryBaseMs: number;
 }) => {
   const ask = (request: ChargeRequest, signal: AbortSignal): ChargeResult | Promise<ChargeResult> => {
+    let answer: ChargeResult | Promise<ChargeResult>;
     try {
-      const answer = gateway(request, signal);
-      return answer instanceof Promise ? answer.catch((error: unknown) => noAnswer(error, signal)) : answer;
+      answer = gateway(request, signal);
     } catch (error) {
-      return noAnswer(error, signal);
+      answer = Promise.reject(toError(error));
     }
+    return answer instanceof Promise ? answer.catch((error: unknown) => noAnswer(error, signal)) : answer;
   };
 
   // Plain functions: an async one holds some hundred bytes for as long as an order is on its way, and one that need not wait costs turns.

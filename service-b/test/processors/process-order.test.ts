@@ -179,6 +179,13 @@ describe('the signal aborts', () => {
     await expect(done).rejects.toThrow('shutting down');
     expect(outcomes()).toEqual({ payments: 0, deadLetters: [] });
   });
+
+  test('When the gateway then throws at once, then the record has no outcome, and the caller is told by the promise', async () => {
+    const { run, outcomes } = aProcessor([() => { throw new Error('call given up'); }]);
+    const done = run(aRecord(), AbortSignal.abort(new Error('shutting down')));
+    await expect(done).rejects.toThrow('shutting down');
+    expect(outcomes()).toEqual({ payments: 0, deadLetters: [] });
+  });
 });
 
 describe('backoff', () => {
