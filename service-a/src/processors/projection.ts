@@ -65,6 +65,9 @@ export const viewOf = (entry: OrderEntry): string | undefined => {
   return `${text.slice(0, -1)},${JSON.stringify({ status: statusOf(entry), createdAt, updatedAt, attempts, ...outcome }).slice(1)}`;
 };
 
+/** When it was created or, if only its payment is known, paid. */
+const timeOf = ({ order, payment }: OrderEntry): number => Date.parse(order?.createdAt ?? payment!.at);
+
 type Source = KnownOrder['source'] | undefined;
 
 /**
@@ -140,12 +143,14 @@ export const createProjection = ({ max }: { max: number }) => {
     index(orderId, before, after);
   };
 
-  const evict = (): void => {
-    while (store.size() > max) {
-      const orderId = (store.oldest(QUEUES.finished) ?? store.oldest(QUEUES.pending))!;
-      index(orderId, appearance(orderId), undefined);
-      store.remove(orderId);
-    }
+  /** Makes room for what is new. While a long log is read anew, outcomes come of orders that have gone: they push out no newer one. */
+  const evict = (newId: string, entry: OrderEntry): void => {
+    if (store.size() <= max) return;
+    const finished = store.oldest(QUEUES.finished);
+    const newIsOlder = finished !== undefined && statusOf(entry) !== 'pending' && timeOf(entry) < store.time(store.find(finished));
+    const orderId = newIsOlder ? newId : (finished ?? store.oldest(QUEUES.pending))!;
+    index(orderId, appearance(orderId), undefined);
+    store.remove(orderId);
   };
 
   return {
@@ -156,7 +161,7 @@ export const createProjection = ({ max }: { max: number }) => {
       const after = applyFact(before ?? {}, fact, source);
       if (after === before) return undefined;
       set(orderId, after);
-      evict();
+      evict(orderId, after);
       const status = statusOf(after);
       for (const listener of listeners) listener(orderId, status);
       return status;

@@ -149,6 +149,26 @@ describe('memory', () => {
     expect(statuses).toEqual(Array(10).fill('completed'));
   });
 
+  test('When a long log is read anew, then outcomes of orders that have gone push out no newer order', () => {
+    const at = (minute: number): string => `2026-11-22T10:0${minute}:00.000Z`;
+    const [a, b, c, d] = ids;
+    const orders = [a, b, c, d].map((id, minute) => created(id, { createdAt: at(minute) }));
+    const newer = [paid(c, { at: at(2) }), paid(d, { at: at(3) })];
+    const older = [paid(a, { at: at(0) }), { ...failed(b), createdAt: at(1) }];
+    for (const outcomes of [[...older, ...newer], [...newer, ...older], [newer[0]!, ...older, newer[1]!]]) {
+      const projection = projectionOf(2, [...orders, ...outcomes]);
+      expect(held(projection)).toEqual([c, d]);
+      expect(projection.counts()).toEqual({ pending: 0, completed: 2, failed: 0 });
+    }
+  });
+
+  test('When a payment is met before its order while as many are held as may be, then both find room', () => {
+    const [a, b, c] = ids;
+    const projection = projectionOf(2, [created(a), paid(a), created(b), paid(b), paid(c, { at: '2026-11-22T10:00:03.000Z' }), created(c)]);
+    expect(held(projection)).toEqual([b, c]);
+    expect(projection.counts()).toEqual({ pending: 0, completed: 2, failed: 0 });
+  });
+
   test('When many orders come and go, then no more than the bound are held', () => {
     const projection = createProjection({ max: 10 });
     for (let number = 0; number < 30_000; number += 1) {
