@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
-import { adjustKafkaLogLevel, createKafka } from './kafka/client';
+import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createFollower } from './kafka/follower';
 import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
@@ -32,16 +32,8 @@ const start = async (env: Env): Promise<void> => {
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
   const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-a', logger });
   const publisher = createPublisher({
-    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false }),
-    probe: async () => {
-      const admin = kafka.admin({ retry: { retries: 0 } });
-      try {
-        await admin.connect();
-        await admin.fetchTopicMetadata({ topics: [topics.orders] });
-      } finally {
-        await admin.disconnect();
-      }
-    },
+    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
+    probe: topicProbe(kafka, topics.orders),
     topic: topics.orders,
     queueMax: env.PUBLISH_QUEUE_MAX,
     expiryMs: env.PUBLISH_TIMEOUT_MS,

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { createApp } from './app';
 import { loadEnv, type Env } from './config/env';
-import { adjustKafkaLogLevel, createKafka } from './kafka/client';
+import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
 import { createLagWatch } from './kafka/lag';
@@ -33,7 +33,8 @@ const start = async (env: Env): Promise<void> => {
   const publisherFor = (topic: string) => ({
     topic,
     ...createPublisher({
-      producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } }),
+      producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
+      probe: topicProbe(kafka, topic),
       topic,
       ...metrics.publishing(topic),
       logger,
@@ -108,6 +109,7 @@ const start = async (env: Env): Promise<void> => {
     paymentsWritable: payments.healthy(),
     deadLettersWritable: deadLetters.healthy(),
     consumerJoined: consumer.healthy(),
+    partitionsMove: consumer.standing().length === 0,
   });
   metrics.watch({
     checks,

@@ -1,0 +1,52 @@
+import { createWindow, type PartitionWindow } from './window';
+
+/** A partition that this member holds: what it has taken in of it, and what ends that work when it has to give the partition up. */
+export type Claim = { partition: number; window: PartitionWindow; ended: AbortController; paused: boolean };
+
+/** Per partition. One order in backoff (some seconds at most) must not fill the window at some thousand records a second. */
+const WINDOW_RECORDS = 10_000;
+/** Keys, values and headers. A dead letter can take eight times as much as its original. */
+const WINDOW_BYTES = 8 * 1_024 * 1_024;
+/** A full window that moves is load; one that does not move for so long is told. */
+const STANDS_AFTER_MS = 10_000;
+
+export type Claims = ReturnType<typeof createClaims>;
+
+/** The partitions of this member. */
+export const createClaims = () => {
+  const claims = new Map<number, Claim>();
+
+  const release = (claim: Claim, reason: Error): void => {
+    claims.delete(claim.partition);
+    claim.ended.abort(reason);
+  };
+
+  return {
+    of: (partition: number): Claim | undefined => claims.get(partition),
+    all: (): Claim[] => [...claims.values()],
+    /**
+     * Takes over an assignment. What is kept goes on undisturbed: no other member had it in between.
+     * @returns the partitions that were held before
+     */
+    assign: (partitions: readonly number[]): Claim[] => {
+      for (const claim of [...claims.values()]) {
+        if (!partitions.includes(claim.partition)) release(claim, new Error('the partition was reassigned'));
+      }
+      const kept = [...claims.values()];
+      for (const partition of partitions) {
+        if (claims.has(partition)) continue;
+        const window = createWindow({ maxRecords: WINDOW_RECORDS, maxBytes: WINDOW_BYTES });
+        claims.set(partition, { partition, window, ended: new AbortController(), paused: false });
+      }
+      return kept;
+    },
+    releaseAll: (reason: Error): void => {
+      for (const claim of [...claims.values()]) release(claim, reason);
+    },
+    /** Partitions whose window is full and does not move. */
+    standing: (): number[] => [...claims.values()]
+      .filter(({ paused, window }) => paused && window.standsForMs() > STANDS_AFTER_MS)
+      .map(({ partition }) => partition),
+    pending: (): number => [...claims.values()].reduce((sum, { window }) => sum + window.pending(), 0),
+  };
+};
