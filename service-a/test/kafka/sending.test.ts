@@ -1,4 +1,4 @@
-import type { RecordMetadata } from 'kafkajs';
+import type { IHeaders, RecordMetadata } from 'kafkajs';
 import type { Failure } from '../../src/kafka/send-failure';
 import type { Position } from '../../src/kafka/send-queue';
 import { createSending } from '../../src/kafka/sending';
@@ -27,7 +27,9 @@ const aSending = ({ leaders = [1, 1, 1], answer, connect }: {
   });
   const failures: Failure[] = [];
   /** Tries again for as long as the failure may pass, unless told otherwise. */
-  const send = (value: string, { partition = 0, headers = {}, isOver = () => false, again = ({ retriable }: Failure) => retriable } = {}) =>
+  const send = (value: string, { partition = 0, headers = {}, isOver = () => false, again = ({ retriable }) => retriable }: {
+    partition?: number; headers?: IHeaders; isOver?: () => boolean; again?: (failure: Failure) => boolean;
+  } = {}) =>
     new Promise<Position>((acknowledged, reject) => {
       const failed = (failure: Failure): boolean => {
         failures.push(failure);
@@ -133,7 +135,7 @@ describe('13 a record is acknowledged by an offset, and by nothing else', () => 
         if (!request.byPartition.has(1) || refusals === 5) return undefined;
         refusals += 1;
         return refusal(CODES.notLeader, ...[...request.byPartition.keys()].map((partition): [number, string, number] =>
-          (partition === 1 ? [1, '-1', CODES.notLeader] : [partition, '7'])));
+          (partition === 1 ? [1, '-1', CODES.notLeader] : [partition, '7', 0])));
       },
     });
     await warm();

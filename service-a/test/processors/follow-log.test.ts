@@ -168,3 +168,13 @@ describe('records that this process published', () => {
     expect(it.projection.get(id)?.order?.source).toBe('log');
   });
 });
+
+describe('12.11 what goes wrong', () => {
+  test('When the fault is none of the record, then it is thrown on: skipping the record would lose it in silence', () => {
+    const { read, projection } = aReader();
+    jest.spyOn(projection, 'apply').mockImplementation(() => {
+      throw new TypeError('a defect');
+    });
+    expect(() => read('orders', orderIdOf(0), sample('order-created'))).toThrow('a defect');
+  });
+});

@@ -16,9 +16,16 @@ export type Claims = ReturnType<typeof createClaims>;
 export const createClaims = () => {
   const claims = new Map<number, Claim>();
 
-  const release = (claim: Claim, reason: Error): void => {
-    claims.delete(claim.partition);
-    claim.ended.abort(reason);
+  const claim = (partition: number): Claim => {
+    const window = createWindow({ maxRecords: WINDOW_RECORDS, maxBytes: WINDOW_BYTES });
+    const claimed = { partition, window, ended: new AbortController(), paused: false };
+    claims.set(partition, claimed);
+    return claimed;
+  };
+
+  const release = ({ partition, ended }: Claim, reason: Error): void => {
+    claims.delete(partition);
+    ended.abort(reason);
   };
 
   return {
@@ -29,19 +36,20 @@ export const createClaims = () => {
      * @returns the partitions that were held before
      */
     assign: (partitions: readonly number[]): Claim[] => {
-      for (const claim of [...claims.values()]) {
-        if (!partitions.includes(claim.partition)) release(claim, new Error('the partition was reassigned'));
+      for (const one of [...claims.values()]) {
+        if (!partitions.includes(one.partition)) release(one, new Error('the partition was reassigned'));
       }
       const kept = [...claims.values()];
-      for (const partition of partitions) {
-        if (claims.has(partition)) continue;
-        const window = createWindow({ maxRecords: WINDOW_RECORDS, maxBytes: WINDOW_BYTES });
-        claims.set(partition, { partition, window, ended: new AbortController(), paused: false });
-      }
+      for (const partition of partitions) if (!claims.has(partition)) claim(partition);
       return kept;
     },
+    /** Begins with a partition anew. */
+    renew: (old: Claim, reason: Error): Claim => {
+      release(old, reason);
+      return claim(old.partition);
+    },
     releaseAll: (reason: Error): void => {
-      for (const claim of [...claims.values()]) release(claim, reason);
+      for (const one of [...claims.values()]) release(one, reason);
     },
     /** Partitions whose window is full and does not move. */
     standing: (): number[] => [...claims.values()]

@@ -41,6 +41,12 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
   const keys = createKeyQueue();
   let stopping = false;
 
+  /** Gives everything up: whoever is next begins at what is committed. */
+  const release = (reason: string): void => {
+    claims.releaseAll(new Error(reason));
+    commits.forget();
+  };
+
   const resumeWhenRoomy = (claim: Claim): void => {
     if (!claim.paused || !claim.window.roomy()) return;
     claim.paused = false;
@@ -72,7 +78,6 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
   const takeAll = (claim: Claim, messages: readonly KafkaMessage[], consumer: Consumer): boolean => {
     const { partition, window } = claim;
     for (const message of messages) {
-      if (BigInt(message.offset) < (window.next() ?? 0n)) continue;
       if (window.full()) {
         claim.paused = true;
         consumer.pause([{ topic, partitions: [partition] }]);
@@ -83,18 +88,28 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
     return true;
   };
 
-  /** Retention may have cut the log off in front of this member; a batch that begins later than it was asked for tells. */
-  const passDeleted = ({ partition, window }: Claim, from: bigint): void => {
+  /**
+   * A batch that begins elsewhere than where the partition was read to: retention cut the log off in front of it, or the topic was made
+   * anew. KafkaJS goes on at the beginning of the log in both cases.
+   */
+  const follow = (claim: Claim, from: bigint): Claim => {
+    const { partition, window } = claim;
     const next = window.next();
-    if (next === undefined || from <= next) return;
-    logger.warn('records were deleted before they were read', { topic, partition, offset: next, records: from - next });
-    window.passTo(from);
+    if (next === undefined) window.begin(from);
+    if (next === undefined || from === next) return claim;
+    if (from > next) {
+      logger.warn('records were deleted before they were read', { topic, partition, offset: next, records: from - next });
+      window.passTo(from);
+      return claim;
+    }
+    logger.warn('the log begins anew', { topic, partition, offset: from, before: next });
+    return follow(claims.renew(claim, new Error('the log begins anew')), from);
   };
 
   const eachBatch = ({ consumer, ended }: Life) => async ({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> => {
-    const claim = claims.of(batch.partition);
-    if (ended.aborted || stopping || claim === undefined) return;
-    passDeleted(claim, fetchedFrom(batch));
+    const known = claims.of(batch.partition);
+    if (ended.aborted || stopping || known === undefined) return;
+    const claim = follow(known, fetchedFrom(batch));
     if (takeAll(claim, batch.messages, consumer)) claim.window.passTo(BigInt(batch.lastOffset()) + 1n);
     const next = claim.window.next();
     if (next !== undefined) resolveOffset((next - 1n).toString());
@@ -104,13 +119,15 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
 
   const begin = async (life: Life): Promise<void> => {
     const { consumer, ended, on } = life;
-    claims.releaseAll(new Error('the consumer was built anew'));
-    commits.forget();
+    ended.addEventListener('abort', () => release('the consumer ended'), { once: true });
+    let memberId: string | undefined;
     // On the wire before this member's JoinGroup, hence still in the generation that owns the partitions.
     on(consumer.events.REBALANCING, commits.commitAtOnce);
     // Emitted before the first fetch of the new generation, so the seeks are in place when it begins.
     on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      commits.forget();
+      // Under another id it was out of the group meanwhile, and others may have gone on with its partitions.
+      if (payload.memberId !== memberId) release('the member was out of its group');
+      memberId = payload.memberId;
       for (const { partition, window, paused } of claims.assign(payload.memberAssignment[topic] ?? [])) {
         const next = window.next();
         if (next !== undefined) consumer.seek({ topic, partition, offset: next.toString() });

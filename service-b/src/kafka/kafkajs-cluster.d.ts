@@ -86,6 +86,9 @@ declare module 'kafkajs/src/consumer/runner' {
 
 declare module 'kafkajs/src/errors' {
   import { KafkaJSError } from 'kafkajs';
+  export class KafkaJSOffsetOutOfRange extends KafkaJSError {
+    constructor(error: Error, where: { topic: string; partition: number });
+  }
   export class KafkaJSBrokerNotFound extends KafkaJSError {}
   export class KafkaJSConnectionClosedError extends KafkaJSError {
     constructor(message: string, broker: { host: string; port: number });

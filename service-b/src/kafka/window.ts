@@ -11,6 +11,7 @@ export const createWindow = ({ maxRecords, maxBytes }: { maxRecords: number; max
   let slots: Slot[] = [];
   let front = 0;
   let bytes = 0;
+  let start: bigint | undefined;
   let next: bigint | undefined;
   let movedAt = Date.now();
 
@@ -45,12 +46,19 @@ export const createWindow = ({ maxRecords, maxBytes }: { maxRecords: number; max
     },
     /** The next offset to take in, once the first record or the end of a batch has told. */
     next: (): bigint | undefined => next,
+    /** Where reading began: what lies before it is somebody else's to commit. */
+    begin: (offset: bigint): void => {
+      start = next = offset;
+    },
     /** Passes offsets that hold nothing to take in, such as the marks of transactions. */
     passTo: (offset: bigint): void => {
       if (next === undefined || offset > next) next = offset;
     },
     /** The first offset without an outcome: where to read on after a restart. */
-    nextToCommit: (): string | undefined => (slots[front]?.offset ?? next)?.toString(),
+    nextToCommit: (): string | undefined => {
+      const offset = slots[front]?.offset ?? next;
+      return offset === start ? undefined : offset?.toString();
+    },
     /** Records taken in that have no outcome yet, counting finished ones behind the first unfinished. */
     pending: (): number => slots.length - front,
     /** Milliseconds since the front last moved; 0 when nothing is pending. */

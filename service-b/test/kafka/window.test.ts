@@ -8,8 +8,10 @@ describe('what may be committed', () => {
     expect(aWindow().nextToCommit()).toBeUndefined();
   });
 
-  test('When nothing is finished, then only what lies before the first record', () => {
+  test('When nothing is finished, then nothing, but for what lies between the beginning and the first record', () => {
     const window = aWindow();
+    window.begin(3n);
+    expect(window.nextToCommit()).toBeUndefined();
     window.add(5n, 1);
     expect(window.nextToCommit()).toBe('5');
   });
