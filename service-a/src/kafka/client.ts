@@ -2,7 +2,8 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { Kafka, logLevel, type ISocketFactory, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
-import { patchClusterHandling } from './kafkajs-cluster-patches';
+import { patchGroups } from './kafkajs-group-patches';
+import { patchNetwork } from './kafkajs-network-patches';
 import { poolEncoderBuffers, tameRequestQueue } from './kafkajs-patches';
 
 /** Small requests must not wait for Nagle's algorithm. */
@@ -31,13 +32,14 @@ export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka
 export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; clientId: string; logger: Logger }): Kafka => {
   tameRequestQueue();
   poolEncoderBuffers();
-  patchClusterHandling();
+  patchNetwork();
+  patchGroups();
   return new Kafka({
     brokers,
     clientId,
     socketFactory,
     connectionTimeout: 3_000,
-    // Of what a broker answers at once; `kafkajs-cluster-patches` knows what it may take longer for.
+    // Of what a broker answers at once; `kafkajs-network-patches` knows what it may take longer for.
     requestTimeout: 4_000,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
     logLevel: levelFor(logger),

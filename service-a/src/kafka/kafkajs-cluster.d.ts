@@ -1,4 +1,4 @@
-// What `kafkajs-cluster-patches.ts` touches of KafkaJS 2.2.4, and no more.
+// What `kafkajs-network-patches.ts` and `kafkajs-group-patches.ts` touch of KafkaJS 2.2.4, and no more.
 declare module 'kafkajs/src/network/connection' {
   type InFlight = { readonly sentAt: number | null; readonly entry: { readonly apiKey: number } };
   class Connection {

@@ -4,7 +4,7 @@ import createConsumer from 'kafkajs/src/consumer';
 import { KafkaJSOffsetOutOfRange } from 'kafkajs/src/errors';
 import { createLogger, LEVELS } from 'kafkajs/src/loggers';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error';
-import { patchClusterHandling } from '../../src/kafka/kafkajs-cluster-patches';
+import { patchGroups } from '../../src/kafka/kafkajs-group-patches';
 
 /** A record of a log in memory; offsets may have gaps. */
 export type LogRecord = { offset: number; key?: string; value?: string; headers?: Record<string, Buffer>; isControlRecord?: boolean };
@@ -23,7 +23,7 @@ type Asked = { topics: Topics; groupId: string; groupProtocols: { name: string; 
  * replaced by an error, once.
  */
 export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord[][] }) => {
-  patchClusterHandling();
+  patchGroups();
   const state = {
     leaders, logs,
     committed: new Map<number, number>(), fetches: [] as string[], joins: 0, coordinator: 1, memberId: 'm',
