@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { createApp } from './app';
-import { loadEnv, type Env } from './config/env';
+import { loadEnv, tracesUrlOf, type Env } from './config/env';
 import { adjustKafkaLogLevel, createKafka } from './kafka/client';
 import { createFollower } from './kafka/follower';
 import { createLagWatch } from './kafka/lag';
@@ -30,7 +30,7 @@ const start = async (env: Env): Promise<void> => {
 
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
-  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-a', logger });
+  const tracer = await createTracer({ url: tracesUrlOf(env), service: 'service-a', logger });
   const publisher = createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false }),
     probe: async () => {
