@@ -26,7 +26,7 @@ const start = async (env: Env): Promise<void> => {
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
-  const metrics = createMetrics({ ordersTopic: topics.orders });
+  const metrics = createMetrics({ ordersTopic: topics.orders, readTopics: Object.values(topics) });
 
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
