@@ -115,7 +115,9 @@ const sameTopics = (given: Record<string, string>): string[] => {
  * @param shared those of `source` that come from a file which both services read
  * @throws InvalidEnvironmentError one message that names every faulty setting
  */
-export const parseSettings = <T extends z.ZodObject>(schema: T, source: Record<string, string | undefined>, shared: string[] = []): z.output<T> => {
+export const parseSettings = <T extends z.ZodObject>(
+  schema: T, source: Record<string, string | undefined>, shared: string[] = [],
+): z.output<T> => {
   const given = Object.fromEntries(Object.entries(source)
     .map(([setting, value]) => [setting, value?.trim() ?? ''] as const)
     .filter(([, value]) => value !== ''));

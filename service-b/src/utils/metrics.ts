@@ -28,7 +28,9 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
   const answerOf = forEachOf(ANSWERS, (answer) => answers({ answer }));
   const deadLettersOf = new Map(ERROR_TYPES.map((name) => [name, deadLetters({ error_type: name })]));
   const otherDeadLetters = deadLetters({ error_type: 'other' });
-  const outcomes = forEachOf(OUTCOMES, (outcome) => ({ records: consumed({ topic: ordersTopic, outcome }), observe: latency.of({ outcome }) }));
+  const outcomes = forEachOf(OUTCOMES, (outcome) => ({
+    records: consumed({ topic: ordersTopic, outcome }), observe: latency.of({ outcome }),
+  }));
 
   return {
     ...meters,
