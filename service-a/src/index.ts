@@ -18,7 +18,7 @@ import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
-import { createTracer, passOn, traceIdOf } from './utils/tracing';
+import { createTracer, endWith, passOn, traceIdOf } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -70,15 +70,9 @@ const start = async (env: Env): Promise<void> => {
     publish: async (orderId, event, parent) => {
       const key = Buffer.from(orderId);
       const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });
-      try {
-        const position = await publisher.publish(key, Buffer.from(event), { ...span.trace });
-        span.end(positionAttributes(position));
-        logReader.expectOwn({ ...position, orderId });
-        trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
-      } catch (error) {
-        span.end({}, error);
-        throw error;
-      }
+      const position = await endWith(span, publisher.publish(key, Buffer.from(event), { ...span.trace }), positionAttributes);
+      logReader.expectOwn({ ...position, orderId });
+      trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
     },
   });
   const follower = createFollower({
