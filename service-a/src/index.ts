@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { createApp } from './app';
-import { loadEnv, type Env } from './config/env';
+import { loadEnv, tracesUrlOf, type Env } from './config/env';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createFollower } from './kafka/follower';
 import { createLagWatch } from './kafka/lag';
@@ -18,7 +18,7 @@ import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
-import { createTracer, passOn, traceIdOf } from './utils/tracing';
+import { createTracer, endWith, passOn, traceIdOf } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -26,11 +26,11 @@ const start = async (env: Env): Promise<void> => {
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
-  const metrics = createMetrics({ ordersTopic: topics.orders });
+  const metrics = createMetrics({ ordersTopic: topics.orders, readTopics: Object.values(topics) });
 
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
-  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-a', logger });
+  const tracer = await createTracer({ url: tracesUrlOf(env), service: 'service-a', logger });
   const publisher = createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
     probe: topicProbe(kafka, topics.orders),
@@ -62,15 +62,9 @@ const start = async (env: Env): Promise<void> => {
     publish: async (orderId, event, parent) => {
       const key = Buffer.from(orderId);
       const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });
-      try {
-        const position = await publisher.publish(key, Buffer.from(event), { ...span.trace });
-        span.end(positionAttributes(position));
-        logReader.expectOwn({ ...position, orderId });
-        trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
-      } catch (error) {
-        span.end({}, error);
-        throw error;
-      }
+      const position = await endWith(span, publisher.publish(key, Buffer.from(event), { ...span.trace }), positionAttributes);
+      logReader.expectOwn({ ...position, orderId });
+      trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
     },
   });
   const follower = createFollower({

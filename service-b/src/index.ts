@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { createApp } from './app';
-import { loadEnv, type Env } from './config/env';
+import { loadEnv, tracesUrlOf, type Env } from './config/env';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
@@ -25,7 +25,7 @@ const start = async (env: Env): Promise<void> => {
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
-  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-b', logger });
+  const tracer = await createTracer({ url: tracesUrlOf(env), service: 'service-b', logger });
 
   const metrics = createMetrics({ ordersTopic: env.ORDERS_TOPIC });
 

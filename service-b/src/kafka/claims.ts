@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createWindow, type PartitionWindow } from './window';
 
 /** A partition that this member holds: what it has taken in of it, and what ends that work when it has to give the partition up. */
@@ -19,6 +20,8 @@ export const createClaims = () => {
   const claim = (partition: number): Claim => {
     const window = createWindow({ maxRecords: WINDOW_RECORDS, maxBytes: WINDOW_BYTES });
     const claimed = { partition, window, ended: new AbortController(), paused: false };
+    // Each order on its way listens to it, and Node takes more than ten for a leak.
+    setMaxListeners(0, claimed.ended.signal);
     claims.set(partition, claimed);
     return claimed;
   };

@@ -81,10 +81,10 @@ export const endWith = <T>({ end }: Span, work: Promise<T>, attributesOf?: (resu
  * Spans go to the OTLP/HTTP receiver at this address; without one they are not made.
  * OpenTelemetry is loaded only where it is used: it costs some megabytes and a tenth of a second.
  */
-export const createTracer = async ({ endpoint, service, logger }: {
-  endpoint: string | undefined; service: string; logger: Logger;
+export const createTracer = async ({ url, service, logger }: {
+  url: string | undefined; service: string; logger: Logger;
 }): Promise<Tracer> => {
-  if (endpoint === undefined) return passOn;
+  if (url === undefined) return passOn;
   const { createOtelTracer, createOtlpExporter } = await import('./otel');
-  return createOtelTracer({ exporter: createOtlpExporter(endpoint), service, logger });
+  return createOtelTracer({ exporter: createOtlpExporter(url), service, logger });
 };

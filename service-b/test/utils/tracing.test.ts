@@ -41,7 +41,7 @@ describe('traceOf', () => {
 
 describe('no receiver of spans is set', () => {
   test('When a span is begun, then the trace travels on as it is, and nobody asks for attributes', async () => {
-    const tracer = await createTracer({ endpoint: undefined, service: 'service-x', logger: recordingLogger().logger });
+    const tracer = await createTracer({ url: undefined, service: 'service-x', logger: recordingLogger().logger });
     expect(tracer).toBe(passOn);
     const parent = { traceparent, tracestate: 'a=b' };
     const attributes = jest.fn(() => ({}));
