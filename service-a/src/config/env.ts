@@ -21,8 +21,10 @@ export const envSchema = z.object({
   PAYMENTS_TOPIC: z.string().default('payments'),
   DLT_TOPIC: z.string().default('orders.DLT'),
   ORDERS_MAX: integer(1).default(1_000_000),
+  ORDERS_MAX_BYTES: integer(16_777_216).max(8_589_934_592).default(1_073_741_824),
   PUBLISH_TIMEOUT_MS: integer(100).max(60_000).default(5_000),
   PUBLISH_QUEUE_MAX: integer(1).default(10_000),
+  PUBLISH_QUEUE_MAX_BYTES: integer(1_048_576).default(67_108_864),
 });
 
 export type Env = z.output<typeof envSchema>;

@@ -4,6 +4,7 @@ import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, PartitionA
 import { AssignerProtocol } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { superviseConsumer } from './supervise';
+import { createTimeOrder } from './time-order';
 
 /** What to do with a record. Must not throw: a record that means nothing is the handler's to count. */
 export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
@@ -13,6 +14,8 @@ const MAX_PARTITIONS = 64;
 /** How long the group may keep a new member waiting before it reads without it. */
 const STAND_IN_AFTER_MS = 500;
 const PROGRESS_INTERVAL_MS = 2_000;
+/** While the state is rebuilt: batches that are read ahead and wait for their turn, of all partitions and of one at least. */
+const AHEAD_BATCHES = 36;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
 /**
@@ -63,7 +66,7 @@ export type Follower = ReturnType<typeof createFollower>;
 export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoined, onRestart, logger }: {
   kafka: Kafka;
   groupId: string;
-  /** The first one is read to its end before the others: what they say is about what it says. */
+  /** Of records of one time those of the first topic come first: what the others say is about what it says. */
   topics: string[];
   handle: HandleRecord;
   /** As of `superviseConsumer`. */
@@ -71,12 +74,16 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
   onRestart: () => void;
   logger: Logger;
 }) => {
-  const [first, ...rest] = topics;
-  const others = rest.map((topic) => ({ topic }));
   const cursors = new Map<string, Cursor>();
   let stopping = false;
   let behind: Set<Cursor> | undefined;
-  let resumeOthers: () => void = () => undefined;
+  const timeOrder = createTimeOrder<Cursor>();
+  /** Of the partitions that are paused because enough of them waits. */
+  const resumes = new Map<Cursor, () => void>();
+  let rebuilt = false;
+  let takingTurns = false;
+  /** Tells of life, by the reader that read last. */
+  let pulse: () => Promise<void> = async () => undefined;
   let commitTimer: NodeJS.Timeout | undefined;
   let handled = 0;
   let progressAt = 0;
@@ -111,6 +118,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
         behind = new Set([...cursors.values()].filter(({ next, end }) => next < end));
         const records = [...behind].reduce((sum, { next, end }) => sum + Number(end - next), 0);
         logger.info('rebuilding state from the log', { records, partitions: behind.size });
+        rebuilt = behind.size === 0;
         noteCaughtUp();
       } catch (error) {
         logger.warn('cannot read the ends of the topics, trying again', { error });
@@ -120,8 +128,6 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
       }
     }
   };
-
-  const firstIsBehind = (): boolean => [...behind ?? []].some(({ topic }) => topic === first);
 
   const noteCaughtUp = (): void => {
     if (behind?.size !== 0) return;
@@ -138,30 +144,76 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
   const advance = (cursor: Cursor, next: bigint): void => {
     cursor.next = next;
     if (behind === undefined || behind.size === 0 || next < cursor.end || !behind.delete(cursor)) return;
-    if (cursor.topic === first && !firstIsBehind()) resumeOthers();
     noteCaughtUp();
+  };
+
+  const handleAll = ({ topic, partition }: Cursor, messages: KafkaMessage[]): void => {
+    for (const message of messages) handle({ topic, partition, message });
+    handled += messages.length;
+    noteProgress();
+  };
+
+  const isAhead = (cursor: Cursor): boolean => timeOrder.waiting(cursor) * cursors.size >= AHEAD_BATCHES;
+
+  const resumeIfFew = (cursor: Cursor): void => {
+    if (isAhead(cursor)) return;
+    resumes.get(cursor)?.();
+    resumes.delete(cursor);
+  };
+
+  /**
+   * Handles what waits, as far as it is known to be next. While the state is rebuilt, records are handled in the order of their times: so
+   * it passes through the states that it had when they were new, and holds what a service that never stopped holds.
+   */
+  const takeTurns = async (): Promise<void> => {
+    if (takingTurns || rebuilt) return;
+    takingTurns = true;
+    try {
+      let sinceRest = 0;
+      for (let run = timeOrder.take(behind!, CHUNK_RECORDS); run !== undefined; run = timeOrder.take(behind!, CHUNK_RECORDS)) {
+        handleAll(run.partition, run.messages);
+        advance(run.partition, run.next);
+        resumeIfFew(run.partition);
+        sinceRest += run.messages.length;
+        if (sinceRest < CHUNK_RECORDS) continue;
+        sinceRest = 0;
+        // KafkaJS asks again after the batch, and heeds the answer then.
+        await pulse().catch(() => undefined);
+        await setImmediate();
+      }
+      rebuilt = behind?.size === 0;
+    } finally {
+      takingTurns = false;
+    }
   };
 
   /** Reads as a member of `group` for as long as `active` says so; goes on where the last reader stood. */
   const createReader = ({ group, active, onJoin }: { group: string; active: () => boolean; onJoin: () => void }) => {
-    const eachBatch = async ({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> => {
+    const eachBatch = async ({ batch, heartbeat, isRunning, isStale, pause }: EachBatchPayload): Promise<void> => {
       const { topic, partition, messages } = batch;
       const cursor = cursorOf(topic, partition);
+      const end = BigInt(batch.lastOffset()) + 1n;
+      pulse = async () => {
+        reader.sign();
+        await heartbeat();
+      };
+      if (!rebuilt && active() && !isStale()) {
+        timeOrder.add(cursor, messages, end);
+        if (isAhead(cursor)) resumes.set(cursor, pause());
+        return takeTurns();
+      }
       for (let from = 0; from < messages.length; from += CHUNK_RECORDS) {
         if (!active() || !isRunning() || isStale()) return;
         const chunk = messages.slice(from, from + CHUNK_RECORDS);
-        for (const message of chunk) handle({ topic, partition, message });
-        handled += chunk.length;
-        noteProgress();
+        handleAll(cursor, chunk);
         const isLast = from + CHUNK_RECORDS >= messages.length;
-        advance(cursor, BigInt(isLast ? batch.lastOffset() : chunk.at(-1)!.offset) + 1n);
+        advance(cursor, isLast ? end : BigInt(chunk.at(-1)!.offset) + 1n);
         if (!isLast) {
-          reader.sign();
-          await heartbeat();
+          await pulse();
           await setImmediate();
         }
       }
-      if (behind?.size === 0) await setTimeout(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
+      await setTimeout(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
     };
 
     const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {
@@ -173,8 +225,10 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
       consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
         if (!active()) return;
         onJoin();
-        resumeOthers = () => consumer.resume(others);
-        if (firstIsBehind()) consumer.pause(others);
+        // What waits is read again from where the cursors stand.
+        timeOrder.clear();
+        resumes.forEach((resume) => resume());
+        resumes.clear();
         for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
           for (const partition of partitions) consumer.seek({ topic, partition, offset: cursorOf(topic, partition).next.toString() });
         }

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
-import { BrokerUnavailableError, QueueFullError } from '../processors/place-order';
+import { BrokerUnavailableError, NotAppendedError, QueueFullError } from '../processors/place-order';
 import type { Logger } from '../utils/logger';
 import type { PlacedMessage } from './partitioner';
 
@@ -30,13 +30,15 @@ export type Publisher = ReturnType<typeof createPublisher>;
  * Publishes to one topic, one produce request at a time: what arrives while a request is in flight goes with the next one. So a lone
  * record waits for nothing, and under load requests are few and full, which is what the broker's CPU depends on.
  */
-export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, onSent, onFailed, logger }: {
+export const createPublisher = ({ producer, probe, topic, queueMax, queueMaxBytes, expiryMs, onSent, onFailed, logger }: {
   producer: Pick<Producer, 'connect' | 'send' | 'disconnect'>;
   /** Rejects while the broker has no leader for the topic. Asked while publishing fails and no request comes to try it. */
   probe: () => Promise<unknown>;
   topic: string;
   /** Records that may wait for their turn. */
   queueMax: number;
+  /** Bytes that they may have, keys and values, headers included; one record is always taken. */
+  queueMaxBytes: number;
   /** A record that could not even be sent within this time is dropped, so that nothing of a rejected request is left. */
   expiryMs: number;
   /** Hears of each request that was acknowledged: its records, and the seconds it took. */
@@ -46,6 +48,7 @@ export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, on
   logger: Logger;
 }) => {
   let queue: Waiting[] = [];
+  let queueBytes = 0;
   let sending = false;
   let connected = false;
   let failing = false;
@@ -60,13 +63,14 @@ export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, on
     let taken = 0;
     for (const waiting of queue) {
       if (waiting.expiresAt <= now) {
-        waiting.reject(new BrokerUnavailableError('expired before it was sent'));
+        waiting.reject(new NotAppendedError('expired before it was sent'));
       } else {
         bytes += waiting.bytes;
         if (batch.length > 0 && (bytes > MAX_BYTES || batch.length === MAX_RECORDS)) break;
         batch.push(waiting);
       }
       taken += 1;
+      queueBytes -= waiting.bytes;
     }
     queue = taken === queue.length ? [] : queue.slice(taken);
     return batch;
@@ -146,12 +150,15 @@ export const createPublisher = ({ producer, probe, topic, queueMax, expiryMs, on
     },
     /**
      * Resolves once all in-sync replicas hold the record.
-     * @throws QueueFullError when it was not queued; BrokerUnavailableError when it is unknown whether the broker holds it
+     * @throws QueueFullError when it was not queued; NotAppendedError when it was not sent in time; BrokerUnavailableError when it is
+     *   unknown whether the broker holds it
      */
     publish: (key: Buffer, value: Buffer, headers: Record<string, string>): Promise<Position> => {
       if (queue.length >= queueMax) return Promise.reject(new QueueFullError(`${queue.length} orders wait for the broker`));
+      const bytes = key.length + value.length + JSON.stringify(headers).length + RECORD_OVERHEAD_BYTES;
+      if (queue.length > 0 && queueBytes + bytes > queueMaxBytes) return Promise.reject(new QueueFullError(`${queueBytes} bytes wait for the broker`));
       return new Promise((resolve, reject) => {
-        const bytes = key.length + value.length + RECORD_OVERHEAD_BYTES;
+        queueBytes += bytes;
         queue.push({ message: { key, value, headers }, bytes, expiresAt: Date.now() + expiryMs, resolve, reject });
         if (!sending) drained = drain();
       });

@@ -28,8 +28,10 @@ describe('settings are taken', () => {
       PAYMENTS_TOPIC: 'payments',
       DLT_TOPIC: 'orders.DLT',
       ORDERS_MAX: 1_000_000,
+      ORDERS_MAX_BYTES: 1_073_741_824,
       PUBLISH_TIMEOUT_MS: 5_000,
       PUBLISH_QUEUE_MAX: 10_000,
+      PUBLISH_QUEUE_MAX_BYTES: 67_108_864,
     });
   });
 
@@ -54,6 +56,7 @@ describe('settings are refused', () => {
     ['PORT', '65536'], ['PORT', '-1'], ['PORT', '80.5'], ['PORT', 'http'], ['LOG_LEVEL', 'loud'], ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'], ['LOG_TRAIL_PER_SECOND', '-1'],
     ['BODY_LIMIT_BYTES', '1023'], ['BODY_LIMIT_BYTES', '524289'], ['KAFKA_BROKERS', 'kafka'], ['KAFKA_BROKERS', ','], ['ORDERS_MAX', '0'],
     ['PUBLISH_TIMEOUT_MS', '99'], ['PUBLISH_TIMEOUT_MS', 'Infinity'], ['PUBLISH_QUEUE_MAX', '0'],
+    ['ORDERS_MAX_BYTES', '16777215'], ['ORDERS_MAX_BYTES', '8589934593'], ['PUBLISH_QUEUE_MAX_BYTES', '1048575'],
   ])('When %s is %p, then the message names it', (name, value) => {
     expect(faultsOf({ [name]: value })).toMatch(new RegExp(`^Invalid settings: ${name}: `));
   });

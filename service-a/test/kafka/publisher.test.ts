@@ -1,7 +1,7 @@
 import type { ProducerRecord, RecordMetadata } from 'kafkajs';
 import type { PlacedMessage } from '../../src/kafka/partitioner';
 import { createPublisher } from '../../src/kafka/publisher';
-import { BrokerUnavailableError, QueueFullError } from '../../src/processors/place-order';
+import { BrokerUnavailableError, NotAppendedError, QueueFullError } from '../../src/processors/place-order';
 import { deferred, eventually, recordingLogger, type Deferred } from '../support/fakes';
 
 type Sent = { record: ProducerRecord; answer: Deferred<RecordMetadata[]> };
@@ -12,7 +12,7 @@ const place = (message: PlacedMessage): void => {
 };
 
 /** A publisher over a producer that answers when told to. */
-const aPublisher = ({ queueMax = 10_000, expiryMs = 60_000, connect = async (): Promise<void> => undefined } = {}) => {
+const aPublisher = ({ queueMax = 10_000, queueMaxBytes = 100_000_000, expiryMs = 60_000, connect = async (): Promise<void> => undefined } = {}) => {
   const sent: Sent[] = [];
   const calls: string[] = [];
   const probes: Deferred<void>[] = [];
@@ -38,6 +38,7 @@ const aPublisher = ({ queueMax = 10_000, expiryMs = 60_000, connect = async (): 
     },
     topic: 'orders',
     queueMax,
+    queueMaxBytes,
     expiryMs,
     logger,
   });
@@ -146,6 +147,16 @@ describe('records are refused', () => {
     expect(keysOf(await sentOnce())).toEqual(['0', '1']);
   });
 
+  test('12.14 When more bytes wait than may, then the next one is rejected, and taken when there is room again', async () => {
+    const { publish, sentOnce } = aPublisher({ queueMaxBytes: 2_300 });
+    void publish('0', 'x'.repeat(1_000));
+    void publish('1', 'x'.repeat(1_000));
+    await expect(publish('2', 'x'.repeat(1_000))).rejects.toThrow(QueueFullError);
+    await sentOnce();
+    const waiting = publish('3', 'x'.repeat(1_000));
+    expect(await Promise.race([waiting.catch(() => 'rejected'), Promise.resolve('waiting')])).toBe('waiting');
+  });
+
   test('When one could not be sent in time, then it is rejected and not sent', async () => {
     const { publish, sentOnce, sent } = aPublisher({ expiryMs: 1_000 });
     const first = publish('0');
@@ -155,7 +166,7 @@ describe('records are refused', () => {
     const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 1_001);
     answer.resolve(appended([0, '0']));
     await first;
-    await expect(late).rejects.toThrow(BrokerUnavailableError);
+    await expect(late).rejects.toThrow(NotAppendedError);
     clock.mockRestore();
     expect(sent).toHaveLength(1);
   });
