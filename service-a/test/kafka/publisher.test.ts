@@ -12,7 +12,9 @@ const place = (message: PlacedMessage): void => {
 };
 
 /** A publisher over a producer that answers when told to. */
-const aPublisher = ({ queueMax = 10_000, queueMaxBytes = 100_000_000, expiryMs = 60_000, connect = async (): Promise<void> => undefined } = {}) => {
+const aPublisher = ({
+  queueMax = 10_000, queueMaxBytes = 100_000_000, expiryMs = 60_000, connect = async (): Promise<void> => undefined,
+} = {}) => {
   const sent: Sent[] = [];
   const calls: string[] = [];
   const probes: Deferred<void>[] = [];

@@ -188,7 +188,8 @@ describe('memory', () => {
 
   test('12.14 When outcomes come without their orders, then few are held', () => {
     const projection = createProjection({ max: 100 });
-    for (let number = 0; number < 1_000; number += 1) projection.apply(number % 2 === 0 ? paid(orderIdOf(number)) : failed(orderIdOf(number)));
+    const outcomes = Array.from({ length: 1_000 }, (_, number) => (number % 2 === 0 ? paid : failed)(orderIdOf(number)));
+    for (const outcome of outcomes) projection.apply(outcome);
     expect(projection.size()).toBe(10);
   });
 

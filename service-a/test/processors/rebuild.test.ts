@@ -101,7 +101,8 @@ describe('12.13 a rebuild of more orders than are held', () => {
     const history = aHistory(random, 1_000, noOutage);
     // Partitions are late by up to 50 s, each by as much as it happens; fewer than 250 orders are without an outcome at a time.
     const lateness = new Map(history.map(({ partition }) => [partition, random(50_000)]));
-    const delivered = history.toSorted((one, other) => one.time + lateness.get(one.partition)! - other.time - lateness.get(other.partition)!);
+    const arrivalOf = ({ time, partition }: Written): number => time + lateness.get(partition)!;
+    const delivered = history.toSorted((one, other) => arrivalOf(one) - arrivalOf(other));
     const bound = { max: 300 + random(300) };
     const [live, rebuilt] = [createProjection(bound), createProjection(bound)];
     for (const { fact } of delivered) live.apply(fact);
