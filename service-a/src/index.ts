@@ -36,12 +36,13 @@ const start = async (env: Env): Promise<void> => {
     probe: topicProbe(kafka, topics.orders),
     topic: topics.orders,
     queueMax: env.PUBLISH_QUEUE_MAX,
+    queueMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     expiryMs: env.PUBLISH_TIMEOUT_MS,
     onSent: metrics.published,
     onFailed: metrics.publishFailed,
     logger,
   });
-  const projection = createProjection({ max: env.ORDERS_MAX });
+  const projection = createProjection({ max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES });
   const waiters = createWaiters(projection);
   const feed = createFeed({ positions: () => follower.positions(), unconfirmed: () => logReader.unconfirmed() });
   const streams = createStreams({ projection, feed, logger });
@@ -59,6 +60,8 @@ const start = async (env: Env): Promise<void> => {
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
+    unconfirmedMax: env.PUBLISH_QUEUE_MAX,
+    unconfirmedMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     publish: async (orderId, event, parent) => {
       const key = Buffer.from(orderId);
       const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });

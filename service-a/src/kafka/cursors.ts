@@ -41,11 +41,11 @@ export const createCursors = (topics: readonly string[]) => {
       behind = new Set([...cursors.values()].filter(({ next, end }) => next < end));
     },
     /** Passes what was deleted in front of the cursors: nobody is told of it when nothing is left behind it. */
-    passDeleted: async (admin: Pick<Admin, 'fetchTopicOffsets'>): Promise<void> => {
+    passDeleted: async (admin: Pick<Admin, 'fetchTopicOffsets'>, mayPass: (cursor: Cursor) => boolean): Promise<void> => {
       for (const topic of new Set([...behind ?? []].map((cursor) => cursor.topic))) {
         for (const { partition, low } of await admin.fetchTopicOffsets(topic)) {
           const cursor = of(topic, partition);
-          if (BigInt(low) <= cursor.next) continue;
+          if (BigInt(low) <= cursor.next || !mayPass(cursor)) continue;
           cursor.next = BigInt(low);
           if (cursor.next >= cursor.end) behind?.delete(cursor);
         }

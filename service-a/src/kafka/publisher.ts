@@ -1,4 +1,4 @@
-import { BrokerUnavailableError, QueueFullError } from '../processors/place-order';
+import { BrokerUnavailableError, NotAppendedError, QueueFullError } from '../processors/place-order';
 import type { Position } from './send-queue';
 import { createSending } from './sending';
 
@@ -10,9 +10,11 @@ const PACE = { records: 8, forMs: 0, restMs: 5 };
 export type Publisher = ReturnType<typeof createPublisher>;
 
 /** Publishes to one topic, and gives a record up when its time is over. */
-export const createPublisher = ({ queueMax, expiryMs, ...deps }: Omit<Parameters<typeof createSending>[0], 'pace'> & {
+export const createPublisher = ({ queueMax, queueMaxBytes, expiryMs, ...deps }: Omit<Parameters<typeof createSending>[0], 'pace'> & {
   /** Records that may wait for their turn. */
   queueMax: number;
+  /** Bytes that may be held, keys, values and headers; one record is always taken. */
+  queueMaxBytes: number;
   /** After this time a record is not tried any more. */
   expiryMs: number;
 }) => {
@@ -25,24 +27,33 @@ export const createPublisher = ({ queueMax, expiryMs, ...deps }: Omit<Parameters
     healthy: sending.healthy,
     /**
      * Resolves once all in-sync replicas hold the record.
-     * @throws QueueFullError when it was not queued; BrokerUnavailableError otherwise, which tells whether the broker may hold it
+     * @throws QueueFullError when it was not queued; NotAppendedError when the broker certainly does not hold it; BrokerUnavailableError
+     *   when that is not known
      */
     publish: (key: Buffer, value: Buffer, headers: Record<string, string>): Promise<Position> => new Promise((resolve, reject) => {
       if (sending.waiting() >= queueMax) {
         reject(new QueueFullError(`${sending.waiting()} orders wait for the broker`));
         return;
       }
+      if (sending.bytes() > 0 && sending.bytes() + key.length + value.length > queueMaxBytes) {
+        reject(new QueueFullError(`${sending.bytes()} bytes wait for the broker`));
+        return;
+      }
       const expiresAt = Date.now() + expiryMs;
+      let isCertain = true;
+      const giveUp = (reason: string, cause?: unknown): void =>
+        reject(isCertain ? new NotAppendedError(reason, { cause }) : new BrokerUnavailableError(reason, { cause }));
       const isOver = (): boolean => {
         if (Date.now() < expiresAt) return false;
-        reject(new BrokerUnavailableError('the broker did not acknowledge in time'));
+        giveUp('the broker did not acknowledge in time');
         return true;
       };
       sending.add({
         key, value, headers, fallbackPartition: 0, isOver, acknowledged: resolve,
-        failed: ({ error, retriable }) => {
+        failed: ({ error, retriable, appended }) => {
+          isCertain &&= appended === 'no';
           if (retriable) return !isOver();
-          reject(new BrokerUnavailableError('the broker refused the order', { cause: error }));
+          giveUp('the broker refused the order', error);
           return false;
         },
       });

@@ -28,8 +28,10 @@ describe('settings are taken', () => {
       PAYMENTS_TOPIC: 'payments',
       DLT_TOPIC: 'orders.DLT',
       ORDERS_MAX: 1_000_000,
+      ORDERS_MAX_BYTES: 536_870_912,
       PUBLISH_TIMEOUT_MS: 5_000,
       PUBLISH_QUEUE_MAX: 10_000,
+      PUBLISH_QUEUE_MAX_BYTES: 67_108_864,
     });
   });
 
@@ -43,6 +45,7 @@ describe('12.20 settings are refused', () => {
     ['BODY_LIMIT_BYTES', '1023'], ['BODY_LIMIT_BYTES', '524289'], ['BODY_LIMIT_BYTES', '1e4'], ['ORDERS_MAX', '0'], ['ORDERS_MAX', '50000001'],
     ['PUBLISH_TIMEOUT_MS', '99'], ['PUBLISH_TIMEOUT_MS', '60001'], ['PUBLISH_TIMEOUT_MS', 'Infinity'], ['PUBLISH_QUEUE_MAX', '0'],
     ['PUBLISH_QUEUE_MAX', '1000001'], ['KAFKA_GROUP_ID', 'service-b-consumers'],
+    ['ORDERS_MAX_BYTES', '16777215'], ['ORDERS_MAX_BYTES', '8589934593'], ['PUBLISH_QUEUE_MAX_BYTES', '1048575'],
   ])('When %s is %p, then the message names it', (name, value) => {
     expect(faultsOf({ [name]: value })).toMatch(new RegExp(`^Invalid settings: ${name}: `));
   });

@@ -1,6 +1,7 @@
 import { exactText, readDeadLetter, UnreadableDeadLetterError } from '../kafka/dead-letter';
 import type { LogRecord } from '../kafka/log-reader';
 import { redriveCountOf } from '../kafka/redrive-headers';
+import { instantOf } from '../utils/timestamp';
 import type { Filter } from './command';
 
 /** A dead letter in a few words; `errorType` is null for a record that cannot be read as one, and `errorMessage` says why. */
@@ -35,7 +36,7 @@ export const summaryOf = (record: LogRecord): Summary => {
   try {
     const { failedAt, errorType, errorMessage, retryCount } = readDeadLetter(value);
     const message = errorMessage.slice(0, MAX_MESSAGE_CHARACTERS);
-    return { ...common, failedAt: isoOf(Date.parse(failedAt)), errorType, errorMessage: message, retryCount };
+    return { ...common, failedAt: isoOf(instantOf(failedAt)), errorType, errorMessage: message, retryCount };
   } catch (error) {
     if (!(error instanceof UnreadableDeadLetterError)) throw error;
     return { ...common, failedAt: isoOf(Number(timestamp)), errorType: null, errorMessage: error.message, retryCount: 0 };

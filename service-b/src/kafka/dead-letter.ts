@@ -1,6 +1,7 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { z } from 'zod';
 import type { TraceHeaders } from '../utils/tracing';
+import { timestampSchema } from './messages';
 
 /** A record as it was consumed. */
 export type ConsumedRecord = {
@@ -23,7 +24,7 @@ const deadLetterSchema = z.object({
   errorType: z.string(),
   errorMessage: z.string(),
   errorStack: z.string(),
-  failedAt: z.iso.datetime({ offset: true }),
+  failedAt: timestampSchema,
   retryCount: z.int().nonnegative(),
 }).refine(({ originalValue: value, originalValueEncoding: encoding }) => {
   if (encoding === 'none') return value === null;
