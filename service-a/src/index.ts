@@ -124,7 +124,7 @@ const start = async (env: Env): Promise<void> => {
   });
   const server = createExpressServer(app);
 
-  /** Who waits is answered with the order as it is, and streams end once they cannot come back here: no open request holds up the server. */
+  /** Who waits is answered with the order as it is, and streams end once they cannot come back here: nobody holds up the server. */
   const closeHttp = (): Promise<void> => {
     waiters.close();
     return closeServer(server, 5_500, { onDeaf: streams.close });

@@ -63,17 +63,23 @@ export const endWithUnread = (res: ServerResponse): void => {
 export const inTurn = (handle: (req: IncomingMessage, res: ServerResponse) => void) => {
   const waiting = new WeakMap<Socket, number>();
 
+  /** Counts one more or less, and reads on or not. Node resumes a connection whenever it reads a request: so this has the last word. */
+  const count = (socket: Socket, change: 1 | -1): void => {
+    const now = (waiting.get(socket) ?? 0) + change;
+    waiting.set(socket, now);
+    if (now > WAITING_MAX) socket.destroy();
+    else if (now > WAITING_READ_MAX) setImmediate(() => waiting.get(socket)! > WAITING_READ_MAX && socket.pause());
+    else if (change === -1 && now === WAITING_READ_MAX) socket.resume();
+  };
+
   const wait = (req: IncomingMessage, res: ServerResponse): void => {
-    const { socket } = req;
-    const count = (waiting.get(socket) ?? 0) + 1;
-    waiting.set(socket, count);
-    if (count > WAITING_MAX) socket.destroy();
-    else if (count > WAITING_READ_MAX) socket.pause();
+    count(req.socket, 1);
+    // What has nothing to be read is not read again in the end.
+    if (!hasBody(req)) req.resume();
     res.once('socket', () => {
-      const left = waiting.get(socket)! - 1;
-      waiting.set(socket, left);
-      if (left === WAITING_READ_MAX) socket.resume();
-      process.nextTick(handle, req, res);
+      // Other connections come in between.
+      setImmediate(handle, req, res);
+      count(req.socket, -1);
     });
   };
 

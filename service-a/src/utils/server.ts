@@ -1,13 +1,16 @@
 import type { Express } from 'express';
 import { createServer, IncomingMessage, ServerResponse, type Server } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { closeGently, connectionsOf, discardBody, endWithUnread, hasBody, inTurn, responseOf, sentTooMuch } from './connection';
 import { refuseUnfit } from './refusal';
 
 /** For so long requests are still taken when the server closes, so that those who send any learn of it by an answer. */
 const LAME_DUCK_MS = 1_000;
 const SWEEP_MS = 50;
+/** Nobody is answered until no connection has come for so long, at most for the second. */
+const HOLD_MS = 20;
+const HOLD_MAX_MS = 200;
 
 const times = {
   // Longer than the idle time-out of usual proxies, so that the side that closes is never this one.
@@ -75,6 +78,32 @@ const endAfterAnswer = (socket: Socket): void => {
 };
 
 /**
+ * Takes no connection any more. One that the kernel has taken and this process has not would be reset, and those whose connections end with
+ * each answer make new ones all the time: so for a moment nothing is read and nobody answered, until no more come.
+ */
+const stopListening = async (server: Server, open: ReadonlySet<Socket>): Promise<{ closed: Promise<void> }> => {
+  let come = 0;
+  const hold = (socket: Socket): void => {
+    come += 1;
+    socket.pause();
+  };
+  server.on('connection', hold);
+  open.forEach(hold);
+  for (let seen = -1, left = HOLD_MAX_MS / HOLD_MS; seen !== come && left > 0; left -= 1) {
+    seen = come;
+    await setTimeout(HOLD_MS);
+    // Comes right after the kernel was asked for more.
+    await setImmediate();
+  }
+  const closed = new Promise<void>((resolve) => {
+    // Node's `close` of an HTTP server would destroy idle connections.
+    NetServer.prototype.close.call(server, () => resolve());
+  });
+  open.forEach((socket) => socket.resume());
+  return { closed };
+};
+
+/**
  * Closes a server so that no client is reset. For a while requests are still taken, and every answer ends its connection; then no
  * connection is taken any more, and those are closed on which nothing has come for as long. What is open after `graceMs` is cut off.
  */
@@ -82,6 +111,7 @@ export const closeServer = async (server: Server, graceMs: number, { onDeaf }: {
   /** Hears that no connection is taken any more. */
   onDeaf?: () => void;
 } = {}): Promise<void> => {
+  const startedAt = performance.now();
   const lameDuckMs = Math.min(LAME_DUCK_MS, graceMs / 2);
   const open = connectionsOf(server);
   closing.add(server);
@@ -100,20 +130,14 @@ export const closeServer = async (server: Server, graceMs: number, { onDeaf }: {
     return false;
   });
   idle();
-  await new Promise((resolve) => setTimeout(resolve, lameDuckMs));
-
-  // Right after what has come was read: what comes between that and a close is lost to a reset.
-  await setImmediate();
-  const closed = new Promise<void>((resolve) => {
-    // Node's `close` of an HTTP server would destroy idle connections.
-    NetServer.prototype.close.call(server, () => resolve());
-  });
+  await setTimeout(lameDuckMs);
+  const { closed } = await stopListening(server, open);
   onDeaf?.();
   const sweep = setInterval(() => void setImmediate().then(() => idle().forEach(closeGently)), SWEEP_MS);
-  const cut = setTimeout(() => {
+  const cut = globalThis.setTimeout(() => {
     open.forEach((socket) => socket.destroy());
     server.closeAllConnections();
-  }, graceMs - lameDuckMs);
+  }, startedAt + graceMs - performance.now());
   await closed;
   clearInterval(sweep);
   clearTimeout(cut);

@@ -22,7 +22,7 @@ export const rawClient = async (port: number) => {
   socket.once('end', () => void (seen.ended = true));
   socket.once('close', () => void (seen.closed = true));
   socket.on('error', (error) => void (seen.error = error));
-  await new Promise((resolve) => socket.once('connect', resolve));
+  await new Promise((resolve, reject) => void socket.once('connect', resolve).once('error', reject));
   return {
     socket,
     seen,
@@ -33,8 +33,8 @@ export const rawClient = async (port: number) => {
       return seen.text;
     },
     /** Resolves with all that came when the other side has said its last; fails when it was a reset. */
-    end: async (): Promise<string> => {
-      await eventually(() => seen.ended || seen.closed);
+    end: async (ms?: number): Promise<string> => {
+      await eventually(() => seen.ended || seen.closed, ms);
       if (seen.error !== undefined) throw seen.error;
       socket.end();
       return seen.text;
@@ -45,16 +45,17 @@ export const rawClient = async (port: number) => {
 /** What each answer in a text says: its status and its header fields in small letters, and its body. */
 export const answersIn = (text: string): { status: number; headers: Record<string, string>; body: string }[] => {
   const answers: { status: number; headers: Record<string, string>; body: string }[] = [];
-  for (let rest = text; rest !== '';) {
-    const [, status, fields, after] = /^HTTP\/1\.1 (\d{3}) [^\r]*\r\n((?:[^\r]+\r\n)*)\r\n([^]*)$/.exec(rest) ?? [];
-    if (status === undefined || fields === undefined || after === undefined) throw new Error(`no answer: ${rest.slice(0, 200)}`);
-    const headers = Object.fromEntries(fields.trim().split('\r\n').filter((field) => field !== '').map((field) => {
+  for (let at = 0; at < text.length;) {
+    const begin = text.indexOf('\r\n\r\n', at) + 4;
+    const [line = '', ...fields] = text.slice(at, begin - 4).split('\r\n');
+    const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(line) ?? [];
+    if (begin === 3 || status === undefined) throw new Error(`no answer: ${text.slice(at, at + 200)}`);
+    const headers = Object.fromEntries(fields.map((field) => {
       const [name = '', ...value] = field.split(':');
       return [name.toLowerCase(), value.join(':').trim()];
     }));
-    const length = Number(headers['content-length'] ?? 0);
-    answers.push({ status: Number(status), headers, body: after.slice(0, length) });
-    rest = after.slice(length);
+    at = begin + Number(headers['content-length'] ?? 0);
+    answers.push({ status: Number(status), headers, body: text.slice(begin, at) });
   }
   return answers;
 };
