@@ -1,5 +1,5 @@
 import { createServer, get, type Server } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { closeServer, createExpressServer, isClosing, listen } from '../../src/utils/server';
 import { created, orderIdOf } from '../support/builders';
 import { eventually } from '../support/fakes';
@@ -17,26 +17,45 @@ const aServer = async () => {
   return { ...it, server, port: await listening(server) };
 };
 
-/** A client that asks again and again, on a connection for as long as the answers say that it stays open; ends when nobody listens. */
-const askAgain = async (port: number, pauseMs: number): Promise<{ answered: number; faults: string[] }> => {
-  const said = { answered: 0, faults: [] as string[] };
-  for (;;) {
-    const client = await rawClient(port).catch(() => undefined);
-    if (client === undefined) return said;
-    for (let open = true; open;) {
-      const before = client.seen.text.length;
-      client.send(health);
-      await eventually(() => client.seen.closed || client.seen.ended || client.seen.text.endsWith('}'), 5_000);
-      const [answer] = client.seen.error === undefined ? answersIn(client.seen.text.slice(before)) : [];
-      if (answer?.status !== 200) said.faults.push(client.seen.error?.message ?? `no answer after ${before} bytes`);
-      said.answered += 1;
-      open = answer?.headers['connection'] === 'keep-alive';
-      await sleep(pauseMs);
-      if (open && client.seen.text.length > before) client.seen.text = '';
-    }
-    client.socket.destroy();
-  }
-};
+type Asked = { answered: number; faults: string[] };
+
+/**
+ * Clients that ask again and again, each on a connection for as long as the answers say that it stays open; they end when nobody listens.
+ * They live in a thread of their own: in the one of the server they could connect only between its steps.
+ */
+const askAgain = (port: number, pausesMs: number[]): Promise<Asked[]> => new Promise((resolve, reject) => {
+  const code = `
+    const { connect } = require('node:net');
+    const { once } = require('node:events');
+    const { setTimeout: sleep } = require('node:timers/promises');
+    const { parentPort, workerData: { port, pausesMs } } = require('node:worker_threads');
+    const ask = (socket) => new Promise((answered) => {
+      let text = '';
+      socket.on('data', (data) => { text += data; if (text.endsWith('}')) answered(text); });
+      socket.on('error', ({ message }) => answered(message));
+      socket.on('end', () => answered('no answer'));
+      socket.write('GET /health HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n');
+    });
+    const client = async (pauseMs) => {
+      const said = { answered: 0, faults: [] };
+      for (;;) {
+        const socket = connect(port, '127.0.0.1');
+        if (!await once(socket, 'connect').catch(() => false)) return said;
+        for (let open = true; open;) {
+          const answer = await ask(socket);
+          ['data', 'error', 'end'].forEach((event) => socket.removeAllListeners(event));
+          socket.on('error', () => undefined);
+          if (answer.startsWith('HTTP/1.1 200')) said.answered += 1;
+          else said.faults.push(answer);
+          open = /connection: keep-alive/i.test(answer);
+          await sleep(pauseMs);
+        }
+        socket.destroy();
+      }
+    };
+    Promise.all(pausesMs.map(client)).then((all) => parentPort.postMessage(all));`;
+  new Worker(code, { eval: true, workerData: { port, pausesMs } }).once('message', resolve).once('error', reject);
+});
 
 afterEach(closeAll);
 
@@ -63,17 +82,19 @@ describe('server', () => {
 
 describe('12.17 a server that is closed', () => {
   const kinds: [string, () => Promise<{ server: Server; port: number }>][] = [['with Express', aServer], ['plain', async () => {
-    const server = createServer((_req, res) => setImmediate(() => res.end('{}')));
+    const server = createServer((_req, res) => void setImmediate(() => res.end('{}')));
     await listen(server, { host: '127.0.0.1', port: 0 });
     return { server, port: await listening(server) };
   }]];
 
   test.each(kinds)('When clients go on asking (%s), then every request is answered until nobody listens, and none is reset', async (_kind, make) => {
     const { server, port } = await make();
-    const clients = Array.from({ length: 12 }, (_, i) => askAgain(port, i * 15));
-    await sleep(100);
+    let asked = 0;
+    server.on('request', () => void (asked += 1));
+    const clients = askAgain(port, Array.from({ length: 12 }, (_, i) => i * 5));
+    await eventually(() => asked > 50, 5_000);
     await closeServer(server, 5_000);
-    const outcomes = await Promise.all(clients);
+    const outcomes = await clients;
     expect(outcomes.flatMap(({ faults }) => faults)).toEqual([]);
     expect(Math.min(...outcomes.map(({ answered }) => answered))).toBeGreaterThan(1);
   }, 15_000);

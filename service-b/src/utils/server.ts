@@ -9,8 +9,8 @@ import { refuseUnfit } from './refusal';
 const LAME_DUCK_MS = 1_000;
 const SWEEP_MS = 50;
 /** Nobody is answered until no connection has come for so long, at most for the second. */
-const HOLD_MS = 20;
-const HOLD_MAX_MS = 200;
+const HOLD_MS = 100;
+const HOLD_MAX_MS = 1_000;
 
 const times = {
   // Longer than the idle time-out of usual proxies, so that the side that closes is never this one.
