@@ -83,12 +83,15 @@ const endAfterAnswer = (socket: Socket): void => {
  */
 const stopListening = async (server: Server, open: ReadonlySet<Socket>): Promise<{ closed: Promise<void> }> => {
   let come = 0;
-  const hold = (socket: Socket): void => {
+  let holding = true;
+  const hold = async (socket: Socket): Promise<void> => {
     come += 1;
-    socket.pause();
+    // Node begins to read a new one only after it was told of.
+    await setImmediate();
+    if (holding) socket.pause();
   };
-  server.on('connection', hold);
-  open.forEach(hold);
+  server.on('connection', (socket: Socket) => void hold(socket));
+  open.forEach((socket) => void hold(socket));
   for (let seen = -1, left = HOLD_MAX_MS / HOLD_MS; seen !== come && left > 0; left -= 1) {
     seen = come;
     await setTimeout(HOLD_MS);
@@ -99,6 +102,7 @@ const stopListening = async (server: Server, open: ReadonlySet<Socket>): Promise
     // Node's `close` of an HTTP server would destroy idle connections.
     NetServer.prototype.close.call(server, () => resolve());
   });
+  holding = false;
   open.forEach((socket) => socket.resume());
   return { closed };
 };
