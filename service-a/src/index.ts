@@ -16,7 +16,7 @@ import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
-import { closeServer, createExpressServer, listen } from './utils/server';
+import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTracer, endWith, passOn, traceIdOf } from './utils/tracing';
 import { createTrail } from './utils/trail';
@@ -80,7 +80,12 @@ const start = async (env: Env): Promise<void> => {
     logger,
   });
   const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), logger });
-  const checks = () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() });
+  const checks = () => ({
+    producerConnected: publisher.healthy(),
+    consumerJoined: follower.healthy(),
+    stateCaughtUp: follower.caughtUp(),
+    notStopping: !isClosing(server),
+  });
   metrics.watch({
     checks,
     lags: lag.lags,
@@ -108,11 +113,10 @@ const start = async (env: Env): Promise<void> => {
   });
   const server = createExpressServer(app);
 
-  /** Who waits is answered with the order as it is, and streams end; then no open request can hold up the server. */
+  /** Who waits is answered with the order as it is, and streams end once they cannot come back here: nobody holds up the server. */
   const closeHttp = (): Promise<void> => {
     waiters.close();
-    streams.close();
-    return closeServer(server, 5_500);
+    return closeServer(server, 5_500, { onDeaf: streams.close });
   };
 
   shutdownOnSignal({

@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import { createApp } from './app';
 import { loadEnv, tracesUrlOf, type Env } from './config/env';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
@@ -14,7 +13,7 @@ import { createSimulatedGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
-import { closeServer, listen } from './utils/server';
+import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTracer, endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
 import { createTrail } from './utils/trail';
@@ -110,6 +109,7 @@ const start = async (env: Env): Promise<void> => {
     deadLettersWritable: deadLetters.healthy(),
     consumerJoined: consumer.healthy(),
     partitionsMove: consumer.standing().length === 0,
+    notStopping: !isClosing(server),
   });
   metrics.watch({
     checks,
@@ -123,14 +123,13 @@ const start = async (env: Env): Promise<void> => {
     corsOrigins: env.CORS_ORIGINS,
     logger,
   });
-  const server = createServer(app);
+  const server = createExpressServer(app);
 
   shutdownOnSignal({
     logger,
-    // Nine and a half seconds at most.
+    // Eight and a half seconds at most. Probes are answered while the consumer stops.
     steps: [
-      { name: 'http', timeoutMs: 1_000, run: () => closeServer(server, 500) },
-      { name: 'consumer', timeoutMs: 6_000, run: consumer.stop },
+      { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000), consumer.stop()]) },
       { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
       { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],

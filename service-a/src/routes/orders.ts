@@ -94,7 +94,7 @@ export const orderRoutes = ({
       const end = (status: number, error?: unknown): void => span.end({ 'http.response.status_code': status }, error);
       try {
         requireState();
-        const parsed = orderRequestSchema.safeParse(await readJsonBody(req, bodyLimitBytes));
+        const parsed = orderRequestSchema.safeParse(await readJsonBody(req, res, bodyLimitBytes));
         if (!parsed.success) throw invalid('The body is not a valid order.', parsed.error);
         orderId = parsed.data.orderId ?? uuid();
         const status = await placeOrder({ ...parsed.data, orderId }, span.trace);
