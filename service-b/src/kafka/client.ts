@@ -2,7 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { Kafka, logLevel, type ISocketFactory, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
-import { poolEncoderBuffers, tameRequestQueue } from './kafkajs-patches';
+import { poolEncoderBuffers, readHeadersWhenAsked, sendHeadersAsTheyAre, tameRequestQueue } from './kafkajs-patches';
 
 /** Small requests must not wait for Nagle's algorithm. */
 const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
@@ -30,6 +30,8 @@ export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka
 export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; clientId: string; logger: Logger }): Kafka => {
   tameRequestQueue();
   poolEncoderBuffers();
+  readHeadersWhenAsked();
+  sendHeadersAsTheyAre();
   return new Kafka({
     brokers,
     clientId,
