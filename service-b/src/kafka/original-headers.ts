@@ -2,15 +2,16 @@ import { isUtf8 } from 'node:buffer';
 import { createHeaderWriter, eachHeader, type HeaderBlock } from './record-headers';
 
 /**
- * A header as the envelope holds it: name and value, which is null if there was none. Bytes that are no UTF-8 travel as base64, and what is
- * base64 is said behind them, first of the value, then of the name: `["trace", "/w==", "base64"]`, `["/w==", "text", "utf8", "base64"]`.
+ * A header as the envelope holds it: name and value, which is null if there was none. Bytes that are no UTF-8 travel as base64, and a third
+ * text says of what that is so: `["trace", "/w==", "base64"]` of the value, `["/w==", "dGV4dA==", "both"]` of the name and the value.
  */
-export type OriginalHeader = [name: string, value: string | null, valueEncoding?: Encoding, nameEncoding?: Encoding];
-type Encoding = 'utf8' | 'base64';
+export type OriginalHeader = [name: string, value: string | null, inBase64?: 'base64' | 'both'];
 
 const HEX = Buffer.from('0123456789abcdef');
+const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+const PADDING = 0x3d;
 const [QUOTE, BACKSLASH, SPACE, LETTER_U, ZERO] = [0x22, 0x5c, 0x20, 0x75, 0x30];
-/** Around the two texts of a header: brackets, quotes, commas and both encodings. */
+/** Around the two texts of a header: brackets, quotes, commas, what is in base64 and its padding. */
 const MOST_AROUND = 32;
 const MOST_FOR_A_BYTE = 6;
 
@@ -27,7 +28,18 @@ export const originalHeadersText = (block: HeaderBlock): string => {
     for (let index = 0; index < text.length; index += 1) out[end++] = text.charCodeAt(index);
   };
 
-  /** @returns whether it is no UTF-8 and was written as base64 */
+  const putBase64 = (from: number, to: number): void => {
+    for (let at = from; at < to; at += 3) {
+      const left = to - at;
+      const bits = (bytes[at]! << 16) | (left > 1 ? bytes[at + 1]! << 8 : 0) | (left > 2 ? bytes[at + 2]! : 0);
+      out[end++] = BASE64[bits >> 18]!;
+      out[end++] = BASE64[(bits >> 12) & 63]!;
+      out[end++] = left > 1 ? BASE64[(bits >> 6) & 63]! : PADDING;
+      out[end++] = left > 2 ? BASE64[bits & 63]! : PADDING;
+    }
+  };
+
+  /** @returns whether it is UTF-8; else nothing is put */
   const putText = (from: number, to: number): boolean => {
     const start = end;
     let bits = 0;
@@ -46,48 +58,52 @@ export const originalHeadersText = (block: HeaderBlock): string => {
         out[end++] = byte;
       }
     }
-    if (bits < 0x80 || isUtf8(bytes.subarray(from, to))) return false;
-    end = start + out.write(bytes.toString('base64', from, to), start, 'latin1');
-    return true;
+    if (bits < 0x80 || isUtf8(bytes.subarray(from, to))) return true;
+    end = start;
+    return false;
+  };
+
+  /** The value, and what is in base64. */
+  const putValue = (from: number, to: number, nameIsText: boolean): void => {
+    put(from < 0 ? ',null' : ',"');
+    const isText = nameIsText && putText(from, to);
+    if (!isText) putBase64(from, to);
+    if (from >= 0) put('"');
+    if (!isText) put(nameIsText ? ',"base64"' : ',"both"');
   };
 
   put('[');
   eachHeader(block, (nameFrom, nameTo, valueFrom, valueTo) => {
     put(end === 1 ? '["' : ',["');
-    const nameIsBase64 = putText(nameFrom, nameTo);
-    let valueIsBase64 = false;
-    if (valueFrom < 0) {
-      put('",null');
-    } else {
-      put('","');
-      valueIsBase64 = putText(valueFrom, valueTo);
-      put('"');
-    }
-    if (valueIsBase64 || nameIsBase64) put(valueIsBase64 ? ',"base64"' : ',"utf8"');
-    put(nameIsBase64 ? ',"base64"]' : ']');
+    const nameIsText = putText(nameFrom, nameTo);
+    if (!nameIsText) putBase64(nameFrom, nameTo);
+    put('"');
+    // A value that is null is no bytes: from -1 to -1.
+    putValue(valueFrom, valueFrom < 0 ? valueFrom : valueTo, nameIsText);
+    put(']');
   });
   put(']');
   return out.toString('utf8', 0, end);
 };
 
-const isEncoding = (value: unknown): value is Encoding | undefined => value === undefined || value === 'utf8' || value === 'base64';
-
 const isOriginalHeader = (value: unknown): value is OriginalHeader => {
   if (!Array.isArray(value)) return false;
-  const [name, text, valueEncoding, nameEncoding] = value as unknown[];
-  return typeof name === 'string' && (text === null || typeof text === 'string') && isEncoding(valueEncoding) && isEncoding(nameEncoding);
+  const [name, text, inBase64] = value as unknown[];
+  return typeof name === 'string' && (text === null || typeof text === 'string')
+    && (inBase64 === undefined || inBase64 === 'base64' || inBase64 === 'both');
 };
 
 /** Whether it is what an envelope can hold as `originalHeaders`. */
 export const isOriginalHeaders = (value: unknown): value is OriginalHeader[] => Array.isArray(value) && value.every(isOriginalHeader);
 
-const bytesOf = (text: string, encoding: Encoding = 'utf8'): string | Buffer => (encoding === 'utf8' ? text : Buffer.from(text, encoding));
-
 /** The headers as they were on the wire. */
 export const blockOfOriginal = (headers: OriginalHeader[]): HeaderBlock => {
   const writer = createHeaderWriter(headers.length * 4);
-  for (const [name, value, valueEncoding, nameEncoding] of headers) {
-    writer.add(bytesOf(name, nameEncoding), value === null ? null : bytesOf(value, valueEncoding));
+  for (const [name, value, inBase64] of headers) {
+    writer.add(
+      inBase64 === 'both' ? Buffer.from(name, 'base64') : name,
+      inBase64 === undefined || value === null ? value : Buffer.from(value, 'base64'),
+    );
   }
   return writer.block();
 };

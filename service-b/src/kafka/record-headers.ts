@@ -28,13 +28,13 @@ export const eachHeader = ({ count, bytes }: HeaderBlock, visit: Visit): void =>
     return (raw >>> 1) ^ -(raw & 1);
   };
   for (let left = count; left > 0 && at < bytes.length; left -= 1) {
-    const nameBytes = Math.max(0, readLength());
+    const nameBytes = readLength();
     const nameFrom = at;
-    at += nameBytes;
+    if (nameBytes > 0) at += nameBytes;
     const nameTo = at;
     const valueBytes = readLength();
     const valueFrom = valueBytes < 0 ? -1 : at;
-    at += Math.max(0, valueBytes);
+    if (valueBytes > 0) at += valueBytes;
     visit(nameFrom, nameTo, valueFrom, at);
   }
 };
@@ -94,6 +94,9 @@ export const headersOf = (block: HeaderBlock): IHeaders => {
 
 const isOnBlock = (headers: object): headers is { [BLOCK]: HeaderBlock } => BLOCK in headers;
 
+/** Characters; their number is a varint of one byte. */
+const SHORT = 20;
+
 /** Writes headers one behind the other. */
 export const createHeaderWriter = (expectedBytes = 64) => {
   let bytes = Buffer.allocUnsafe(expectedBytes);
@@ -107,7 +110,23 @@ export const createHeaderWriter = (expectedBytes = 64) => {
     bytes = larger;
   };
 
+  /** Most texts in a record of very many headers are such; they cost less this way than the calls of `Buffer`. */
+  const writeShortAscii = (text: string): boolean => {
+    const { length } = text;
+    if (length > SHORT) return false;
+    makeRoom(1 + length);
+    for (let index = 0; index < length; index += 1) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) return false;
+      bytes[end + 1 + index] = code;
+    }
+    bytes[end] = 2 * length;
+    end += 1 + length;
+    return true;
+  };
+
   const write = (part: string | Uint8Array | null): void => {
+    if (typeof part === 'string' && writeShortAscii(part)) return;
     const isText = typeof part === 'string';
     const length = part === null ? -1 : (isText ? Buffer.byteLength(part) : part.length);
     makeRoom(5 + length);
