@@ -83,7 +83,7 @@ describe('headers of a produced record', () => {
   test('When nothing about a request is special, then it is the bytes that KafkaJS writes', async () => {
     const protocol = Produce.protocol;
     const versions = [2, 3, 5, 7];
-    const before = await Promise.all(versions.map((version) => produced(plain.map((message) => ({ ...message, headers: message.headers ?? {} })), version)));
+    const before = await Promise.all(versions.map((version) => produced(plain, version)));
     sendHeadersAsTheyAre();
     const after = await Promise.all(versions.map((version) => produced(plain, version)));
     Produce.protocol = protocol;

@@ -126,8 +126,8 @@ export type Outcome = {
 };
 
 /**
- * Puts the originals of dead letters back on `orders`, each with a mark: the count of its redrives and the dead letter it came from. A later run
- * finds that mark in the log: whatever ends this one, it can be run again.
+ * Puts the originals of dead letters back on `orders`, each with a mark: the count of its redrives and the dead letter it came from.
+ * A later run finds that mark in the log: whatever ends this one, it can be run again.
  */
 export const createRedrive = ({ log, topics, max, send, confirm, print, progress, signal }: {
   log: Log;
@@ -144,7 +144,8 @@ export const createRedrive = ({ log, topics, max, send, confirm, print, progress
     const refuse = (position: string): void => void outcome.refused.push(position);
     const sender = createSender({ send, rate, refuse, signal });
 
-    const take = async ({ message }: LogRecord, position: string, { letter, redriveCount }: Candidate, beat: () => Promise<void>): Promise<void> => {
+    const take = async ({ message }: LogRecord, position: string, candidate: Candidate, beat: () => Promise<void>): Promise<void> => {
+      const { letter, redriveCount } = candidate;
       if (letterIdOf(message.value) !== letter) throw new Error(`${position} holds another dead letter than the one that was chosen`);
       try {
         const { partition, key, value, headers } = originalOf(readDeadLetter(message.value), message.headers);

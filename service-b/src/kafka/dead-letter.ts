@@ -77,7 +77,9 @@ const encodeKey = (bytes: Buffer | null): EncodedKey => {
 const MAX_HEADER_CHARACTERS = 1_000;
 
 /** Where a record failed and why, as header text under the names of KIP-1191, so that tools that know the convention can show it. */
-const failureHeaders = ({ topic, partition, message }: ConsumedRecord, error: Error, groupId: string, deliveryCount: number): Record<string, string> => ({
+const failureHeaders = (
+  { topic, partition, message }: ConsumedRecord, error: Error, groupId: string, deliveryCount: number,
+): Record<string, string> => ({
   '__dlq.errors.topic': topic,
   '__dlq.errors.partition': String(partition),
   '__dlq.errors.offset': message.offset,

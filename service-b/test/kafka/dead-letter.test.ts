@@ -218,7 +218,7 @@ describe('12.4 original headers', () => {
     expect(pairsOf(originalOf(wrapped(aRecord()).letter, headers).headers)).toEqual([['a', '1'], ['b', null], ['a', '\xff'], ['__dlq.er', '']]);
   });
 
-  // What the smallest and the largest headers, names and values grow to; the largest record of `orders` has 1,048,588 bytes with all it holds.
+  // The largest record of `orders` has 1,048,588 bytes with all it holds.
   const MOST_BYTES = 1_048_588;
   const MOST_IN_DLT = 10_485_760;
   test.each<[string, Pair]>([
