@@ -47,7 +47,8 @@ describe('Headers on a real broker', () => {
     await waitFor(`${orderId} to have its outcome`, async () => (await stage.load.look(orderId))?.status === 'completed');
     expect([stage.a.exits, stage.b.exits]).toEqual([[], []]);
   };
-  const originalHeadersOf = ({ value }: TopicRecord): unknown => (JSON.parse(String(value)) as { originalHeaders?: unknown }).originalHeaders;
+  const originalHeadersOf = ({ value }: TopicRecord): unknown =>
+    (JSON.parse(String(value)) as { originalHeaders?: unknown }).originalHeaders;
 
   beforeAll(async () => {
     stage = await createStage({

@@ -37,6 +37,9 @@ export const poolEncoderBuffers = (): void => {
   };
 };
 
+/** Most records are so. */
+const withoutHeaders = { reduce: () => headersOf({ count: 0, bytes: Buffer.alloc(0) }) };
+
 /**
  * KafkaJS 2.2.4 copies all headers of a record once for each: 6,000 in 35 kB take seconds. Its object also loses their order and takes a
  * name like `toString` for a header seen before. Here they are left on the wire until somebody asks (`record-headers.ts`).
@@ -44,7 +47,9 @@ export const poolEncoderBuffers = (): void => {
 export const readHeadersWhenAsked = (): void => {
   // Its only caller is the decoder of records, which goes on with `reduce`. Headers are the last part of a record.
   Decoder.prototype.readVarIntArray = function readVarIntArray() {
-    const block = { count: this.readVarInt(), bytes: this.readAll() };
+    const count = this.readVarInt();
+    if (count === 0) return withoutHeaders;
+    const block = { count, bytes: this.readAll() };
     return { reduce: () => headersOf(block) };
   };
 };
