@@ -18,6 +18,9 @@ const paymentOf = (orderId: string) => JSON.stringify({
 const noValues = (): Header[] => ['traceparent', 'tracestate', 'redrive-count', 'redrive-of', ''].map((name) => [name, null]);
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
+// Kafka's console consumer, where there is no kcat, takes some seconds for each look at a topic.
+const SLOW_MS = 240_000;
+
 describe('Headers on a real broker', () => {
   let stage: Stage;
 
@@ -78,7 +81,7 @@ describe('Headers on a real broker', () => {
     }
     await expectLife();
     await waitFor('the order to be paid', async () => (await stage.load.look(orderId))?.status === 'completed');
-  });
+  }, SLOW_MS);
 
   it('12.2 When a record holds a quarter of a million headers, then it has its outcome and both services go on', async () => {
     const many = (of: (index: number) => Header, count: number) => headersOfList(Array.from({ length: count }, (_, index) => of(index)));
@@ -90,7 +93,7 @@ describe('Headers on a real broker', () => {
       expect(originalHeadersOf(letter)).toHaveLength(count);
     }
     await expectLife();
-  });
+  }, SLOW_MS);
 
   it('12.4 When a dead letter is put back, then its headers are the same to the byte, and a second time too', async () => {
     const list: Header[] = [
@@ -111,7 +114,7 @@ describe('Headers on a real broker', () => {
       expect(back?.headers.slice(-3).map(([name]) => name)).toEqual(marks);
       await stage.settle();
     }
-  });
+  }, SLOW_MS);
 
   it('12.19 When another record names the letter, then it is put back all the same; of another topic, it is not', async () => {
     const key = randomUUID();
@@ -127,7 +130,7 @@ describe('Headers on a real broker', () => {
     expect((await stage.dlt(['redrive', position]).ended).stdout).toContain('skipped   1: put back before');
     const dryRun = await stage.dlt(['redrive', '--order', elsewhere, '--dry-run']).ended;
     expect(dryRun.stdout.join('\n')).toContain(`original is not of ${stage.topics.orders}`);
-  });
+  }, SLOW_MS);
 
   it('12.1 When all that lies in the topics, then service-a comes back after a restart', async () => {
     const orderId = randomUUID();
@@ -136,5 +139,5 @@ describe('Headers on a real broker', () => {
     stage.a.start();
     await stage.untilReady();
     await waitFor('the last order', async () => (await stage.load.look(orderId))?.status === 'completed');
-  });
+  }, SLOW_MS);
 });
