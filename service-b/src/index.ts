@@ -3,6 +3,7 @@ import { loadEnv, tracesUrlOf, type Env } from './config/env';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
+import { withTrace } from './kafka/header-changes';
 import { createLagWatch } from './kafka/lag';
 import { paymentCompletedText } from './kafka/messages';
 import { keyPartitioner } from './kafka/partitioner';
@@ -48,7 +49,7 @@ const start = async (env: Env): Promise<void> => {
   ): Promise<Position> => {
     const attributes = () => ({ ...recordAttributes('send', topic, outcome.key), ...more });
     const span = tracer.start('producer', `send ${topic}`, { parent, attributes });
-    const traced = span.trace === undefined ? outcome : { ...outcome, headers: { ...outcome.headers, ...span.trace } };
+    const traced = span.trace === undefined ? outcome : { ...outcome, headers: withTrace(outcome.headers ?? {}, span.trace) };
     return endWith(span, publish(traced, signal), positionAttributes);
   };
 

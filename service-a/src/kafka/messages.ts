@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Headers } from './record-headers';
 import { instantOf } from '../utils/timestamp';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -102,9 +103,6 @@ const readJson = (value: Uint8Array | null): unknown => {
     throw new UnreadableRecordError('record is not UTF-8 JSON', { cause });
   }
 };
-
-/** A record's headers, as KafkaJS gives them: a list where a name comes more than once. */
-type Headers = Record<string, Buffer | string | (Buffer | string)[] | undefined>;
 
 const REDRIVES_MAX = 1_000_000;
 

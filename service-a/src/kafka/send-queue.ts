@@ -1,5 +1,6 @@
 import { KafkaJSError, type IHeaders } from 'kafkajs';
 import { placeOf, type Leaders, type PlacedMessage } from './partitioner';
+import { blockOf, headersOf } from './record-headers';
 import type { Failure } from './send-failure';
 
 /** Where a record was appended. */
@@ -30,19 +31,10 @@ const UNKNOWN = -1;
  * is cheaper. The bytes stay below the smallest max.message.bytes of the topics; a larger record goes alone.
  */
 const BATCH = { records: 500, bytes: 900_000 };
-/** On the wire, of a record and of each header: more than they take. */
-const OVERHEAD_BYTES = { record: 64, header: 10 };
+/** On the wire, of a record: more than it takes. */
+const OVERHEAD_BYTES = 64;
 
-const lengthOf = (part: Buffer | string | null | undefined): number => (part ? Buffer.byteLength(part) : 0);
-
-const sizeOf = ({ key, value, headers }: Outgoing): number => {
-  let bytes = OVERHEAD_BYTES.record + lengthOf(key) + lengthOf(value);
-  for (const name of Object.keys(headers)) {
-    const values = headers[name];
-    for (const one of Array.isArray(values) ? values : [values]) bytes += OVERHEAD_BYTES.header + Buffer.byteLength(name) + lengthOf(one);
-  }
-  return bytes;
-};
+const lengthOf = (part: Buffer | string | null): number => (part === null ? 0 : Buffer.byteLength(part));
 
 /** A partition is not led by the broker that the request was made for: nothing was sent. */
 export class LeaderMovedError extends KafkaJSError {
@@ -132,9 +124,12 @@ export const createSendQueue = ({ onWork, onEmpty }: {
 
   return {
     add: (outgoing: Outgoing): void => {
-      const { key, value, headers, fallbackPartition } = outgoing;
-      const message = { key, value, headers, fallbackPartition, place, partition: -1, leader: UNKNOWN };
-      const waiting = { ...outgoing, message, bytes: sizeOf(outgoing), together: Infinity };
+      const { key, value, fallbackPartition } = outgoing;
+      // Written out once: they are counted here, and sent as they are.
+      const block = blockOf(outgoing.headers);
+      const message = { key, value, headers: headersOf(block), fallbackPartition, place, partition: -1, leader: UNKNOWN };
+      const size = OVERHEAD_BYTES + lengthOf(key) + lengthOf(value) + block.bytes.length;
+      const waiting = { ...outgoing, message, bytes: size, together: Infinity };
       records += 1;
       bytes += waiting.bytes;
       enqueue(waiting);

@@ -182,3 +182,31 @@ describe('an order as posted', () => {
     expect(result.error?.issues.map(({ path }) => path[0])).toEqual([field]);
   });
 });
+
+describe('12.2 values that are large in any way', () => {
+  const MEGABYTE = 1_048_000;
+  const filled = (part: string): string => part.repeat(Math.floor(MEGABYTE / part.length));
+  const orderOf = (items: string): string => JSON.stringify(anOrderCreated()).replace(/"items":\[.*?\]/, `"items":[${items}]`);
+
+  test.each([
+    ['250,000 items that are none', orderOf(`${filled('0,')}0`)],
+    ['as many items as there is room for', orderOf(`${filled('{},')}{}`)],
+    ['lists in lists', filled('[')],
+    ['a list of lists', `[${filled('[],')}0]`],
+    ['one long number', filled('1')],
+    ['one long time', JSON.stringify({ ...anOrderCreated(), timestamp: `2026-11-22T10:00:00.${filled('0')}` })],
+    ['one long text', JSON.stringify({ ...anOrderCreated(), data: { orderId: filled('5') } })],
+  ])('When it is %s, then each reader is done with it soon', (_what, value) => {
+    const before = process.cpuUsage();
+    for (const read of [readOrderCreated, readPaymentCompleted, readDeadLetter]) {
+      expect(() => read(theKey, Buffer.from(value), {})).toThrow(UnreadableRecordError);
+    }
+    expect(process.cpuUsage(before).user).toBeLessThan(3_000_000);
+  });
+});
+
+test('12.1 When redrive-count is of any kind, then it is a count or none, and nothing is thrown', () => {
+  const values = [null, undefined, [], [null], [Buffer.from('1'), null], Buffer.alloc(0), Buffer.from([0xff]), '1', Buffer.alloc(1_000_000, '1')];
+  const attempts = values.map((count) => readOrderCreated(theKey, sample('order-created'), { 'redrive-count': count }));
+  expect(attempts.map((fact) => 'attempts' in fact && fact.attempts)).toEqual(values.map(() => 1));
+});

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { headerBytesOf } from '../kafka/record-headers';
 import type { Outgoing } from '../kafka/send-queue';
 
 /**
@@ -15,10 +16,7 @@ export type ToPutBack = { position: string; message: RecordToSend };
 /** In one go at most: what goes into a request is the business of whoever sends. */
 const MOST = { records: 500, bytes: 900_000 };
 
-const sizeOf = ({ key, value, headers }: RecordToSend): number => {
-  const parts = Object.entries(headers).flatMap(([name, values]) => [values].flat().flatMap((one) => [name, one ?? '']));
-  return [key ?? '', value ?? '', ...parts].reduce((sum, part) => sum + part.length, 0);
-};
+const sizeOf = ({ key, value, headers }: RecordToSend): number => (key?.length ?? 0) + (value?.length ?? 0) + headerBytesOf(headers);
 
 /** Sends records in goes, one after the other, at most `rate` records a second. */
 export const createSender = ({ send, rate, refuse, signal }: {

@@ -4,7 +4,7 @@ import { Kafka, logLevel, type ISocketFactory, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { patchGroups } from './kafkajs-group-patches';
 import { patchNetwork } from './kafkajs-network-patches';
-import { poolEncoderBuffers, tameRequestQueue } from './kafkajs-patches';
+import { poolEncoderBuffers, readHeadersWhenAsked, sendHeadersAsTheyAre, tameRequestQueue } from './kafkajs-patches';
 
 /** Small requests must not wait for Nagle's algorithm. */
 const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
@@ -32,6 +32,8 @@ export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka
 export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; clientId: string; logger: Logger }): Kafka => {
   tameRequestQueue();
   poolEncoderBuffers();
+  readHeadersWhenAsked();
+  sendHeadersAsTheyAre();
   patchNetwork();
   patchGroups();
   return new Kafka({

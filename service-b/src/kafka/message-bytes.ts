@@ -1,14 +1,9 @@
 import type { KafkaMessage } from 'kafkajs';
+import { headerBytesOf } from './record-headers';
 
-/** What a record and a header cost in memory beside their bytes. */
-const OVERHEAD_BYTES = { record: 256, header: 128 };
+/** What a record costs in memory beside its bytes. */
+const OVERHEAD_BYTES = 256;
 
 /** Bytes that a consumed record holds in memory: key, value and headers. */
-export const messageBytes = ({ key, value, headers = {} }: Pick<KafkaMessage, 'key' | 'value' | 'headers'>): number => {
-  let bytes = OVERHEAD_BYTES.record + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const name of Object.keys(headers)) {
-    const values = headers[name];
-    for (const one of Array.isArray(values) ? values : [values]) bytes += OVERHEAD_BYTES.header + name.length + (one?.length ?? 0);
-  }
-  return bytes;
-};
+export const messageBytes = ({ key, value, headers }: Pick<KafkaMessage, 'key' | 'value' | 'headers'>): number =>
+  OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0) + headerBytesOf(headers);
