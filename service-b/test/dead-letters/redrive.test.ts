@@ -59,15 +59,12 @@ const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
     topics,
     max,
     send: async (record) => {
-      if (go === undefined) {
-        sent.push(go = []);
-        setImmediate(() => {
-          go = undefined;
-        });
-      }
+      if (go === undefined) sent.push(go = []);
       const refusal = refuse?.(record, sent.length);
-      if (refusal instanceof Error) throw refusal;
       if (refusal === undefined) go.push(record);
+      await new Promise((resolve) => setImmediate(resolve));
+      go = undefined;
+      if (refusal instanceof Error) throw refusal;
       return refusal ?? 'sent';
     },
     confirm: async (count) => {
