@@ -89,6 +89,23 @@ const poison = async ({ kafka, topics, random }: Stage, count: number, everyMs: 
   return count;
 };
 
+/** Orders in a transaction that is committed, and records of all topics in one that is not: each leaves marks that nobody is handed. */
+const transactions = async ({ kafka, topics, random }: Stage): Promise<void> => {
+  for (const [end, ...written] of [['commit', topics.orders], ['abort', topics.orders, topics.payments, topics.deadLetters]] as const) {
+    const producer = kafka.producer({ transactionalId: `${topics.orders}-${end}`, idempotent: true, maxInFlightRequests: 1 });
+    await producer.connect();
+    const transaction = await producer.transaction();
+    for (const topic of written) {
+      await transaction.send({ topic, messages: [0, 1, 2].map((partition) => {
+        const orderId = random.uuid();
+        return { partition, key: orderId, value: JSON.stringify(valid(random, orderId)) };
+      }) });
+    }
+    await transaction[end]();
+    await producer.disconnect();
+  }
+};
+
 /** Makes a topic refuse every write: one replica cannot be two in sync. */
 const setWritable = async ({ admin, topics }: Stage, topic: 'payments' | 'deadLetters', writable: boolean): Promise<void> => {
   // Configs that are not given go back to their defaults.
@@ -230,7 +247,18 @@ export const drills: Drill[] = [
   {
     name: 'poison', what: '1 % unusable records: bad JSON, wrong schema, foreign key, no key, null, not UTF-8, 1 MB, deep nesting, odd headers, …', quick: true,
     perSecond: 200, seconds: 6,
-    faults: (stage) => poison(stage, 38, 150),
+    load: async (stage) => {
+      await Promise.all([stage.load.run({ seconds: 6 }), poison(stage, 38, 150)]);
+      await stage.settle();
+      // At the ends of all topics: what is handed over to nobody. Both services must pass it, running and when they start.
+      await transactions(stage);
+      for (const service of [stage.b, stage.a]) {
+        expectExit(service.name, await service.stop());
+        service.start();
+      }
+      await stage.untilReady();
+    },
+    faults: async () => 38,
   },
   {
     name: 'dlt-unwritable', what: 'orders.DLT refuses writes for 20 s; service-b says it is not ready, payments go on', perSecond: 50, seconds: 28,

@@ -62,7 +62,8 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
 
   /** Reads as a member of `group` for as long as `active` says so; goes on where the last reader stood. */
   const createReader = ({ group, active, onJoin }: { group: string; active: () => boolean; onJoin: () => void }) => {
-    const eachBatch = ({ ended }: Life) => async ({ batch, heartbeat, pause, resolveOffset, isRunning, isStale }: EachBatchPayload): Promise<void> => {
+    const eachBatch = ({ ended }: Life) => async (payload: EachBatchPayload): Promise<void> => {
+      const { batch, heartbeat, pause, resolveOffset, isRunning, isStale } = payload;
       const { topic, partition, messages } = batch;
       const cursor = cursors.of(topic, partition);
       const end = BigInt(batch.lastOffset()) + 1n;

@@ -71,7 +71,8 @@ const boundDisconnect = (): void => {
 
 /** A broker with a request that should long have been answered. */
 const isSilent = ({ connectionPool }: InternalBroker): boolean => connectionPool.pool.some(({ requestQueue }) =>
-  [...requestQueue.inflight.values()].some(({ sentAt, entry }) => !isPatient(entry.apiKey) && sentAt !== null && Date.now() - sentAt > SILENT_MS));
+  [...requestQueue.inflight.values()].some(({ sentAt, entry }) =>
+    !isPatient(entry.apiKey) && sentAt !== null && Date.now() - sentAt > SILENT_MS));
 
 /** By chance among equals; those that are connected and answer come first, the silent ones last. */
 const inGoodOrder = ({ brokers }: BrokerPool): string[] => Object.keys(brokers)
@@ -82,7 +83,7 @@ const inGoodOrder = ({ brokers }: BrokerPool): string[] => Object.keys(brokers)
   .sort((one, other) => one.place - other.place)
   .map(({ nodeId }) => nodeId);
 
-/** Without: one dead or frozen broker among three, asked first by chance, ends the search for a coordinator, or holds up all metadata. */
+/** Without: one dead or frozen broker, asked first by chance, ends the search for a coordinator, or holds up all metadata. */
 const askWhoAnswers = (): void => {
   BrokerPool.prototype.withBroker = async function withAnyBroker(callback) {
     const order = inGoodOrder(this);

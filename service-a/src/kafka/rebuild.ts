@@ -17,8 +17,8 @@ export type ReadAhead = { cursor: Cursor; messages: KafkaMessage[]; end: bigint;
 export type Rebuild = ReturnType<typeof createRebuild>;
 
 /**
- * Reads the log up to the end that it had at the start. Records are handled in the order of their times: so the state passes through what it
- * was when they were new, and holds in the end what a service that never stopped holds.
+ * Reads the log up to the end that it had at the start. Records are handled in the order of their times: so the state passes through what
+ * it was when they were new, and holds in the end what a service that never stopped holds.
  */
 export const createRebuild = ({ kafka, cursors, handleAll, pulse, logger }: {
   kafka: Pick<Kafka, 'admin'>;

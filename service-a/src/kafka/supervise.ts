@@ -22,7 +22,7 @@ type Deps = {
   /** Hears of each time that it ended and is built anew. */
   onRestart: () => void;
   logger: Logger;
-  /** A consumer without a sign of life, or outside its group, for this long is given up and built anew. Must exceed the rebalance timeout. */
+  /** A consumer without a sign of life, or outside its group, for so long is given up and built anew. Exceeds the rebalance timeout. */
   stallMs?: number;
 };
 

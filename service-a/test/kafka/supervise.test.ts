@@ -13,7 +13,9 @@ const aConsumer = () => {
     on: (name: string, listener: (event: unknown) => void) => void listeners.push([name, listener]),
     disconnect: jest.fn(() => Promise.resolve()),
   };
-  return { consumer: consumer as unknown as Consumer, emit: (name: string, payload: unknown = {}) => listeners.filter(([of]) => of === name).forEach(([, listener]) => listener({ payload })) };
+  const emit = (name: string, payload: unknown = {}): void =>
+    listeners.filter(([of]) => of === name).forEach(([, listener]) => listener({ payload }));
+  return { consumer: consumer as unknown as Consumer, emit };
 };
 
 const supervised = (begin: (life: Life) => Promise<void> = () => Promise.resolve()) => {

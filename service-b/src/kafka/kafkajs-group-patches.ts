@@ -5,8 +5,8 @@ import OffsetManager from 'kafkajs/src/consumer/offsetManager';
 import Runner from 'kafkajs/src/consumer/runner';
 import { KafkaJSBrokerNotFound } from 'kafkajs/src/errors';
 
-// KafkaJS 2.2.4 as a member of a group, where a broker fails or a leader moves. Each patch says what it does without; docs/decisions/0021 has
-// the whole.
+// KafkaJS 2.2.4 as a member of a group, where a broker fails or a leader moves. Each patch says what it does without;
+// docs/decisions/0021 has the whole.
 
 const LOOK_AGAIN_MS = 100;
 
@@ -34,7 +34,10 @@ const COORDINATOR_MOVED = new Set<unknown>(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_
 const hasLostCoordinator = (error: unknown): boolean =>
   error instanceof Error && (COORDINATOR_MOVED.has(typeOf(error)) || isConnectionLost(error));
 
-/** The place in the group outlives its coordinator: the next one knows it. Without: the consumer ends, and the group waits for a dead member. */
+/**
+ * The place in the group outlives its coordinator: the next one knows it. Without: the consumer ends, and the group waits for a dead
+ * member.
+ */
 const followCoordinator = (): void => {
   const searches = new WeakMap<ConsumerGroup, Promise<void>>();
   const search = async (group: ConsumerGroup): Promise<void> => {

@@ -8,7 +8,8 @@ const aPublisher = (onRequest?: Parameters<typeof aProducer>[0]['onRequest']) =>
     producer: cluster.producer, probe: async () => undefined, topic: 'payments', onSent: () => undefined, onFailed: () => undefined,
     logger: recordingLogger().logger,
   });
-  const publish = (value: string, signal = new AbortController().signal) => publisher.publish({ key: null, value, fallbackPartition: 1 }, signal);
+  const publish = (value: string, signal = new AbortController().signal) =>
+    publisher.publish({ key: null, value, fallbackPartition: 1 }, signal);
   return { publisher, publish, cluster };
 };
 

@@ -288,7 +288,9 @@ describe('health', () => {
 
   const failing = async () => {
     let broken = false;
-    const it = aSending({ leaders: [1, 2], answer: ({ byPartition }) => (broken && byPartition.has(1) ? refusal(CODES.notEnoughReplicas) : undefined) });
+    const it = aSending({
+      leaders: [1, 2], answer: ({ byPartition }) => (broken && byPartition.has(1) ? refusal(CODES.notEnoughReplicas) : undefined),
+    });
     it.sending.start();
     await it.warm();
     broken = true;

@@ -16,7 +16,9 @@ export const records = (count: number, from = 0, more: Partial<LogRecord> = {}):
 
 type Partitions = { partition: number; fetchOffset?: string; offset?: { toString: () => string } }[];
 type Topics = { topic: string; partitions: Partitions }[];
-type Asked = { topics: Topics; groupId: string; groupProtocols: { name: string; metadata: Buffer }[]; groupAssignment: { memberAssignment: Buffer }[] };
+type Asked = {
+  topics: Topics; groupId: string; groupProtocols: { name: string; metadata: Buffer }[]; groupAssignment: { memberAssignment: Buffer }[];
+};
 
 /**
  * KafkaJS's real consumer, alone in its group, over one topic in memory: `leaders[p]` leads partition p, and what a broker answers can be
@@ -73,7 +75,8 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
       topicName: topic,
       partitions: partitions.map(({ partition, fetchOffset }) => {
         const log = state.logs[partition] ?? [];
-        const messages = log.filter(({ offset }) => offset >= Number(fetchOffset)).slice(0, 100).map(({ offset, key, value, ...record }) => ({
+        const due = log.filter(({ offset }) => offset >= Number(fetchOffset)).slice(0, 100);
+        const messages = due.map(({ offset, key, value, ...record }) => ({
           timestamp: '0', attributes: 0, headers: {}, isControlRecord: false, ...record,
           offset: String(offset), key: key === undefined ? null : Buffer.from(key), value: value === undefined ? null : Buffer.from(value),
         }));
@@ -90,7 +93,8 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
     const offsets: Record<string, Record<string, string>> = {};
     return {
       connect: async () => undefined, disconnect: async () => undefined, isConnected: () => true, removeBroker: () => undefined,
-      refreshMetadata: async () => undefined, refreshMetadataIfNecessary: async () => undefined, addMultipleTargetTopics: async () => undefined,
+      refreshMetadata: async () => undefined, refreshMetadataIfNecessary: async () => undefined,
+      addMultipleTargetTopics: async () => undefined,
       findGroupCoordinator: async () => coordinator(state.coordinator),
       findTopicPartitionMetadata: () => state.leaders.map((leader, partitionId) => ({ partitionId, leader })),
       getNodeIds: () => [...new Set(state.leaders.map(String))],
@@ -103,6 +107,7 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
     };
   };
   const logger = createLogger({ level: LEVELS.NOTHING, logCreator: () => () => undefined });
-  const consumer = (config: ConsumerConfig) => createConsumer({ cluster: makeCluster(), logger, ...config, retry: { initialRetryTime: 10, ...config.retry } });
+  const consumer = (config: ConsumerConfig) =>
+    createConsumer({ cluster: makeCluster(), logger, ...config, retry: { initialRetryTime: 10, ...config.retry } });
   return { kafka: { consumer } as unknown as Kafka, state };
 };
