@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# PID 1 of a broker's container. Derives its addresses from two facts, so that overlays need not repeat them:
+# PID 1 of a broker's container: start.sh [COMMAND…]; the image's own start is the command by default.
+# Derives the broker's addresses from two facts, so that no file has to repeat them:
 #   BROKER_NODES    names of all brokers on the network, in the order of their node ids
 #   KAFKA_NODE_ID   which of them this is
 set -euo pipefail
@@ -21,7 +22,10 @@ KAFKA_LISTENERS=CLIENT://0.0.0.0:9092,HOST://0.0.0.0:$host_port,CONTROLLER://$co
 KAFKA_ADVERTISED_LISTENERS=CLIENT://$name:9092,HOST://127.0.0.1:$host_port
 export KAFKA_CONTROLLER_QUORUM_VOTERS KAFKA_LISTENERS KAFKA_ADVERTISED_LISTENERS
 
-# One broker makes the topics, beside itself: they are of the cluster.
-if [ "$KAFKA_NODE_ID" -eq 1 ]; then bash "$here/create-topics.sh" & fi
+if [ $# -eq 0 ]; then
+  # One broker makes the topics, beside itself: they are of the cluster.
+  if [ "$KAFKA_NODE_ID" -eq 1 ]; then bash "$here/create-topics.sh" & fi
+  set -- /etc/confluent/docker/run
+fi
 # exec leaves java as PID 1, so that it gets the SIGTERM and stops cleanly.
-exec /etc/confluent/docker/run
+exec "$@"
