@@ -59,9 +59,6 @@ export const createLeaders = ({ brokers, topics }: { brokers: string; topics: st
 
   return {
     placed,
-    /** The broker that leads a partition. */
-    leaderOf: async (topic: string, partition: number): Promise<number> =>
-      (await placed([topic])).find((one) => one.partition === partition)!.leader,
     /** The partitions of a topic that a broker leads. */
     ledBy: async (topic: string, broker: number): Promise<number[]> =>
       (await placed([topic])).filter(({ leader }) => leader === broker).map(({ partition }) => partition),
