@@ -29,6 +29,7 @@ const judge = async (stage: Stage): Promise<Pick<Result, 'settleSeconds' | 'viol
     violations.push(String(error));
     return NaN;
   });
+  await stage.sampleCommits();
   for (const service of [stage.a, ...stage.members]) {
     if (!service.running()) violations.push(`${service.name} is not running at the end`);
     for (const { code } of service.crashes()) violations.push(`${service.name} ended by itself with exit code ${code}`);

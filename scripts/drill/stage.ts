@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { waitFor, type Exit } from '../lib/process';
 import { listedTopics } from '../lib/topics';
 import { createLoad } from './load';
@@ -68,33 +68,36 @@ export const createStage = async ({
   const members = [await startB()];
   const load = createLoad({ baseUrl: a.url, random, perSecond, ...(connections !== undefined && { connections }) });
 
+  /** Asks by an admin of its own: one that is kept goes on asking leaders and coordinators that have moved. */
+  const ask = async <T>(question: (asking: Admin) => Promise<T>): Promise<T> => {
+    const asking = kafka.admin();
+    try {
+      await asking.connect();
+      return await question(asking);
+    } finally {
+      await asking.disconnect();
+    }
+  };
   const committedOffsets = async (): Promise<Map<number, number>> => {
-    const [group] = await admin.fetchOffsets({ groupId: groups.b, topics: [topics.orders] });
+    const [group] = await ask((asking) => asking.fetchOffsets({ groupId: groups.b, topics: [topics.orders] }));
     return new Map(group?.partitions.map(({ partition, offset }) => [partition, Math.max(0, Number(offset))]));
   };
   const commits: CommitSample[] = [];
   let sampling = true;
+  const sampleCommits = async (): Promise<void> => {
+    const offsets = await committedOffsets();
+    commits.push({ at: Date.now(), offsets });
+  };
   const sample = async (): Promise<void> => {
     while (sampling) {
-      const offsets = await committedOffsets().catch(() => undefined);
-      if (offsets !== undefined) commits.push({ at: Date.now(), offsets });
+      await sampleCommits().catch(() => undefined);
       await sleep(500);
     }
   };
   const sampled = sample();
 
-  /** By an admin of its own: one that is kept goes on asking leaders that have moved. */
-  const endsOf = async (topic: string) => {
-    const asking = kafka.admin();
-    try {
-      await asking.connect();
-      return await asking.fetchTopicOffsets(topic);
-    } finally {
-      await asking.disconnect();
-    }
-  };
   const settled = async (): Promise<boolean> => {
-    const [ends, committed] = [await endsOf(topics.orders), await committedOffsets()];
+    const [ends, committed] = [await ask((asking) => asking.fetchTopicOffsets(topics.orders)), await committedOffsets()];
     if (ends.some(({ partition, high }) => (committed.get(partition) ?? 0) < Number(high))) return false;
     for (const orderId of load.accepted.keys()) {
       const view = await load.look(orderId);
@@ -104,7 +107,7 @@ export const createStage = async ({
   };
 
   return {
-    topics, groups, admin, kafka, brokers, proxy, a, members, load, random, commits, committedOffsets,
+    topics, groups, admin, kafka, brokers, proxy, a, members, load, random, commits, committedOffsets, sampleCommits,
     b: members[0]!,
     addMember: async (): Promise<Service> => {
       const member = await startB();
