@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Creates the topics of topics.conf; runs inside the broker's container, beside the broker, at every boot.
+# Creates the topics of topics.conf; runs inside the container of the first broker, beside it, at every boot. The broker's default says how
+# many replicas a topic has, and all of them must have come before it can be made.
 set -uo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")
 broker=localhost:9092
+brokers=$(awk -F, '{ print NF }' <<<"$BROKER_NODES")
 
 create() {
   local name=$1 partitions=$2 config
@@ -16,7 +18,7 @@ create() {
 # The health check asks for exactly what is to be reached here, and costs next to nothing when all is there.
 until state=$(bash "$here/healthcheck.sh"); do
   case $state in
-    topic*)
+    "topic"*", $brokers of the brokers are here")
       # Side by side: most of each is the start of a JVM.
       while read -r name partitions configs; do
         case $name in '' | '#'*) continue ;; esac

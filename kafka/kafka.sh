@@ -6,7 +6,7 @@
 set -euo pipefail
 
 usage() {
-  echo "usage: $0 fetch|topics|console-consumer|console-producer|consumer-groups|configs|get-offsets|dump-log|storage|server-start [options]" >&2
+  echo "usage: $0 fetch|topics|console-consumer|console-producer|consumer-groups|configs|get-offsets|dump-log|leader-election|metadata-quorum|storage|server-start [options]" >&2
   exit 2
 }
 fail() { echo "$*" >&2; exit 1; }
@@ -24,6 +24,8 @@ case ${1:-} in
   configs) class=kafka.admin.ConfigCommand ;;
   get-offsets) class=kafka.tools.GetOffsetShell ;;
   dump-log) class=kafka.tools.DumpLogSegments ;;
+  leader-election) class=kafka.admin.LeaderElectionCommand ;;
+  metadata-quorum) class=org.apache.kafka.tools.MetadataQuorumCommand ;;
   storage) class=kafka.tools.StorageTool ;;
   server-start)
     class=kafka.Kafka

@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { benchBurst, benchHeld, benchMembers } from './bench/growth';
 import { median } from './bench/measure';
-import { benchBare, benchPair, benchWithoutOutages, budgetsOf, ratiosOf, type BareRun, type PairRun } from './bench/pair';
+import { benchBare, benchPair, benchWithoutOutages, budgetsOf, ratiosOf, type BareRun, type Brokers, type PairRun } from './bench/pair';
 import type { LocalBroker } from './lib/broker';
 import { runScript } from './lib/run-script';
-import { withLocalBroker } from './lib/scratch-broker';
+import { withLocalBroker, withLocalCluster } from './lib/scratch-broker';
 
-const PARTS = ['pair', 'held', 'members', 'burst'] as const;
+const PARTS = ['pair', 'held', 'members', 'burst', 'cluster'] as const;
 const HELD = [1_000, 10_000, 100_000, 1_000_000];
 const usage = `usage: npm run bench -- [--part ${PARTS.join('|')}]… [--warmup SECONDS] [--seconds SECONDS] [--runs N] [--json FILE] [--profile]`;
 
@@ -45,6 +45,13 @@ type Options = ReturnType<typeof parseArguments>;
 const print = (label: string, values: Record<string, number>): void =>
   console.log(`${label.padEnd(28)} ${Object.entries(values).map(([name, value]) => `${name} ${value.toFixed(value < 10 ? 2 : 0)}`).join('   ')}`);
 
+const printPair = (what: string, pair: PairRun): void => {
+  print(`${what}, saturated`, { 'accepted/s': pair.saturation.requests / pair.saturation.seconds, 'finished/s': pair.finishedPerSecond, 'p50 us': pair.saturation.p50, 'p99 us': pair.saturation.p99, 'max us': pair.saturation.max });
+  print(`${what}, CPU us/order`, pair.cpuUsPerOrder);
+  print(`${what}, peak RSS MiB`, pair.peakRssMiB);
+  print('order -> outcome, busy, ms', pair.saturationOutcomeMs);
+};
+
 const runPair = async (broker: LocalBroker, { runs: wanted, ...options }: Options) => {
   const runs: { bare: BareRun; pair: PairRun; ratios: ReturnType<typeof ratiosOf> }[] = [];
   for (let run = 1; run <= wanted; run += 1) {
@@ -54,10 +61,7 @@ const runPair = async (broker: LocalBroker, { runs: wanted, ...options }: Option
     runs.push({ bare, pair, ratios });
     console.log(`\nrun ${run}`);
     print('bare Express', { 'requests/s': bare.saturation.requests / bare.saturation.seconds, 'CPU us/request': bare.cpuUsPerRequest, 'p50 us': bare.saturation.p50, 'p99 us': bare.saturation.p99, 'max us': bare.saturation.max });
-    print('pair, saturated', { 'accepted/s': pair.saturation.requests / pair.saturation.seconds, 'finished/s': pair.finishedPerSecond, 'p50 us': pair.saturation.p50, 'p99 us': pair.saturation.p99, 'max us': pair.saturation.max });
-    print('pair, CPU us/order', pair.cpuUsPerOrder);
-    print('pair, peak RSS MiB', pair.peakRssMiB);
-    print('order -> outcome, busy, ms', pair.saturationOutcomeMs);
+    printPair('pair', pair);
     print('at 200/s, POST us', { 'bare p50': bare.rate200.p50, 'bare p99': bare.rate200.p99, 'pair p50': pair.rate200.p50, 'pair p99': pair.rate200.p99 });
     print('at 200/s, outcome ms', pair.rate200.outcomeMs);
     print('ratios pair / bare', ratios);
@@ -112,6 +116,22 @@ const runBurst = async (broker: LocalBroker) => {
   return rounds;
 };
 
+/** The pair on one broker, then on three, in turns, so that what the machine does meanwhile meets both. */
+const runCluster = async (one: Brokers, { runs: wanted, ...options }: Options) => withLocalCluster(async (three) => {
+  const runs: { one: PairRun; three: PairRun }[] = [];
+  for (let run = 1; run <= wanted; run += 1) {
+    const pairs = { one: await benchPair(one, options), three: await benchPair(three, options) };
+    runs.push(pairs);
+    console.log(`\nrun ${run}`);
+    for (const [label, pair] of [['one broker', pairs.one], ['three brokers', pairs.three]] as const) {
+      printPair(label, pair);
+      print('at 200/s, POST us', { p50: pair.rate200.p50, p99: pair.rate200.p99 });
+      print('at 200/s, outcome ms', pair.rate200.outcomeMs);
+    }
+  }
+  return runs;
+});
+
 const main = async (): Promise<void> => {
   const options = parseArguments();
   const report: Record<string, unknown> = { at: new Date().toISOString(), node: process.version, generator: 'wrk' };
@@ -120,6 +140,7 @@ const main = async (): Promise<void> => {
     if (options.parts.has('held')) report['held'] = await runHeld(broker, options);
     if (options.parts.has('members')) report['members'] = await runMembers(broker);
     if (options.parts.has('burst')) report['burst'] = await runBurst(broker);
+    if (options.parts.has('cluster')) report['cluster'] = await runCluster(broker, options);
   });
   await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
 };

@@ -2,15 +2,33 @@ import { execFile } from 'node:child_process';
 import { watch } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { startLocalBroker } from './lib/broker';
+import { CLUSTER_SIZE, startLocalCluster } from './lib/cluster';
+import type { KafkaNode } from './lib/kafka-node';
 import { assertFree } from './lib/ports';
 import { serviceNodeArgs, startChild, waitFor, type Child, type Log } from './lib/process';
 
 const root = resolve(__dirname, '..');
-const dev = process.argv.includes('--dev');
-const brokerPort = 29_092;
-const brokers = `127.0.0.1:${brokerPort}`;
+const usage = `usage: npm start -- [--brokers 1|${CLUSTER_SIZE}] (npm run dev takes the same)`;
+
+const parseArguments = (): { dev: boolean; count: number } => {
+  try {
+    const { values } = parseArgs({ options: { dev: { type: 'boolean', default: false }, brokers: { type: 'string', default: '1' } } });
+    const count = Number(values.brokers);
+    if (count !== 1 && count !== CLUSTER_SIZE) throw new Error(`--brokers is 1 or ${CLUSTER_SIZE}, not ${values.brokers}`);
+    return { dev: values.dev, count };
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n${usage}\n`);
+    process.exit(2);
+  }
+};
+
+const { dev, count } = parseArguments();
+/** On the ports that Compose gives them. */
+const ports = Array.from({ length: count }, (_, i) => 29_092 + i);
+const brokers = ports.map((port) => `127.0.0.1:${port}`).join(',');
+const dataDir = count === 1 ? '.local/kafka' : '.local/kafka-cluster';
 const services = [{ name: 'service-a', port: 3001 }, { name: 'service-b', port: 3002 }];
 
 const hints = `
@@ -21,11 +39,11 @@ Both services are ready. The board: http://localhost:3001/ In another terminal:
     "items": [{ "productId": "prod-001", "quantity": 2, "price": 49.995 }] }'
   curl localhost:3001/orders/550e8400-e29b-41d4-a716-446655440000
 
-  kafka/kafka.sh console-consumer --bootstrap-server ${brokers} --topic orders --from-beginning --property print.key=true
-  kafka/kafka.sh console-consumer --bootstrap-server ${brokers} --topic payments --from-beginning --property print.key=true
-  kafka/kafka.sh console-consumer --bootstrap-server ${brokers} --topic orders.DLT --from-beginning --property print.key=true
+  kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic orders --from-beginning --property print.key=true
+  kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic payments --from-beginning --property print.key=true
+  kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic orders.DLT --from-beginning --property print.key=true
 
-Records are kept in .local/kafka; delete that folder to begin anew. Ctrl+C stops everything.
+Records are kept in ${dataDir}; delete that folder to begin anew. Ctrl+C stops everything.
 `;
 
 const prefixed = (name: string): Log => (line) => process.stdout.write(`${name.padEnd(9)} | ${line}\n`);
@@ -108,33 +126,41 @@ const keepRunning = ({ name, port }: { name: string; port: number }) => {
   };
 };
 
-const startBroker = async () => {
-  const log = prefixed('kafka');
-  log(`starting Apache Kafka at ${brokers}`);
-  const broker = await startLocalBroker({ dataDir: resolve(root, '.local/kafka'), port: brokerPort, log });
-  let stopping = false;
+const logOf = (id: number): Log => prefixed(count === 1 ? 'kafka' : `kafka-${id}`);
 
-  const watchOver = async (): Promise<void> => {
-    const exit = await broker.exited();
+const startBrokers = async (): Promise<KafkaNode[]> => {
+  logOf(1)(`starting Apache Kafka at ${brokers}`);
+  const folder = resolve(root, dataDir);
+  if (count === 1) return [await startLocalBroker({ dataDir: folder, port: ports[0]!, log: logOf(1) })];
+  return (await startLocalCluster({ dataDir: folder, ports, logOf })).nodes;
+};
+
+/** Starts brokers, and starts each again when it ends by itself. */
+const keepBrokers = async () => {
+  const nodes = await startBrokers();
+  let stopping = false;
+  const watchOver = async (node: KafkaNode): Promise<void> => {
+    const exit = await node.exited();
     if (stopping) return;
+    const log = logOf(node.id);
     log(`ended unexpectedly (${exit?.signal ?? `exit code ${exit?.code}`}): starting it again`);
     await sleep(1_000);
     if (stopping) return;
-    await broker.start().catch((error: unknown) => { log(String(error)); });
-    void watchOver();
+    await node.start().catch((error: unknown) => { log(String(error)); });
+    void watchOver(node);
   };
-  void watchOver();
+  for (const node of nodes) void watchOver(node);
   return {
     stop: async (): Promise<void> => {
       stopping = true;
-      await broker.stop();
+      await Promise.all(nodes.map((node) => node.stop()));
     },
   };
 };
 
 const main = async (): Promise<void> => {
   let stopping = false;
-  let broker: ReturnType<typeof startBroker> | undefined;
+  let kafka: ReturnType<typeof keepBrokers> | undefined;
   const running: ReturnType<typeof keepRunning>[] = [];
 
   // Services first: they still have records to commit.
@@ -142,7 +168,7 @@ const main = async (): Promise<void> => {
     if (stopping) return;
     stopping = true;
     await Promise.all(running.map((service) => service.stop()));
-    await (await broker?.catch(() => undefined))?.stop();
+    await (await kafka?.catch(() => undefined))?.stop();
     process.exit(exitCode);
   };
   let asked = 0;
@@ -160,8 +186,8 @@ const main = async (): Promise<void> => {
   try {
     if (process.env['KAFKA_GROUP_ID']) throw new Error('KAFKA_GROUP_ID would be the group of both services: set it in the .env of one\'s directory.');
     for (const { port } of services) await assertFree(port);
-    broker = startBroker();
-    await broker;
+    kafka = keepBrokers();
+    await kafka;
     if (stopping) return;
     running.push(...services.map(keepRunning));
     await Promise.all(running.map((service) => service.ready()));

@@ -71,18 +71,25 @@ const outcomes = async (brokers: string, { topics }: Stage) => {
   };
 };
 
+/** One broker or three. */
+export type Brokers = { brokers: string; pids: () => number[] };
+
 export type PairRun = Awaited<ReturnType<typeof benchPair>>;
 
+/** A figure of each broker by its name. */
+const byBroker = (figures: number[]): Record<string, number> =>
+  Object.fromEntries(figures.map((figure, i) => [figures.length === 1 ? 'broker' : `broker ${i + 1}`, figure]));
+
 /** The pair, as built and at default settings, on topics of its own. Times of answers in microseconds, of outcomes in milliseconds. */
-export const benchPair = async (broker: LocalBroker, { warmup, seconds, profile }: Durations & { profile: boolean }) => {
+export const benchPair = async (broker: Brokers, { warmup, seconds, profile }: Durations & { profile: boolean }) => {
   const stage = await createStage({
     name: 'bench', brokers: broker.brokers, random: createRandom(1), perSecond: 0, appendTime: true,
     env: { NODE_ENV: 'production' }, ...(profile && { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] }),
   });
   try {
     await stage.untilReady();
-    const pids = { a: stage.a.pid(), b: stage.b.pid(), broker: broker.pid()! };
-    const cpuNow = () => ({ a: cpuMs(pids.a), b: cpuMs(pids.b), broker: cpuMs(pids.broker) });
+    const pids = { a: stage.a.pid(), b: stage.b.pid(), brokers: broker.pids() };
+    const cpuNow = () => ({ a: cpuMs(pids.a), b: cpuMs(pids.b), brokers: pids.brokers.map(cpuMs) });
     await saturate(stage.a.url, { connections: CONNECTIONS, seconds: warmup });
     await stage.settle();
     const [cpuBefore, from] = [cpuNow(), Date.now()];
@@ -90,7 +97,9 @@ export const benchPair = async (broker: LocalBroker, { warmup, seconds, profile 
     const to = Date.now();
     await stage.settle();
     const cpuAfter = cpuNow();
-    const perOrder = (part: 'a' | 'b' | 'broker'): number => ((cpuAfter[part] - cpuBefore[part]) * 1_000) / saturation.requests;
+    const perOrder = (before: number, after: number): number => ((after - before) * 1_000) / saturation.requests;
+    const ofBrokers = cpuAfter.brokers.map((after, i) => perOrder(cpuBefore.brokers[i]!, after));
+    const peaks = pids.brokers.map((pid) => rssMiB(pid).peak);
     const rateFrom = Date.now();
     const micros = await atRate(stage.a.url, RATE);
     const rateTo = Date.now();
@@ -100,8 +109,8 @@ export const benchPair = async (broker: LocalBroker, { warmup, seconds, profile 
       pids,
       saturation,
       finishedPerSecond: seen.finishedBetween(from, to) / ((to - from) / 1_000),
-      cpuUsPerOrder: { a: perOrder('a'), b: perOrder('b'), broker: perOrder('broker') },
-      peakRssMiB: { a: rssMiB(pids.a).peak, b: rssMiB(pids.b).peak, broker: rssMiB(pids.broker).peak },
+      cpuUsPerOrder: { a: perOrder(cpuBefore.a, cpuAfter.a), b: perOrder(cpuBefore.b, cpuAfter.b), ...byBroker(ofBrokers) },
+      peakRssMiB: { a: rssMiB(pids.a).peak, b: rssMiB(pids.b).peak, ...byBroker(peaks) },
       saturationOutcomeMs: seen.latencies(from, to),
       rate200: { p50: percentile(micros, 50), p99: percentile(micros, 99), outcomeMs: seen.latencies(rateFrom, rateTo) },
       orders: seen.total,

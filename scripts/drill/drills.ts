@@ -6,7 +6,8 @@ import { handledNotCommitted, headerOf } from './invariants';
 import type { Random } from './random';
 import { readTopic } from './read-topic';
 import type { LocalBroker } from '../lib/broker';
-import type { DltRun, Stage } from './stage';
+import type { DltRun } from './service';
+import type { Stage } from './stage';
 
 /** What a drill does to the system while the load runs; it throws, with a sentence, when something it expects does not come. */
 export type Drill = {

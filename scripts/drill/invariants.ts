@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { createGap } from './gap';
 import type { Load } from './load';
 import { readTopic, type TopicRecord } from './read-topic';
 
@@ -16,7 +17,18 @@ type DeadLetter = {
   retryCount: number;
   originalHeaders?: [name: string, value: string | null, inBase64?: 'base64' | 'both'][];
 };
-type Outcome = { kind: 'payment' | 'dead letter'; at: number };
+type Outcome = { where: string; offset: number; at: number };
+/** How often each of the worst was found: none of them may be. */
+export type Counts = {
+  /** Orders that were accepted and are in no log. */
+  falseAccepts: number;
+  /** Records of `orders` without an outcome. */
+  lost: number;
+  /** Records that had no outcome yet when an offset beyond them had been committed. */
+  committedEarly: number;
+  /** Orders with two different paymentIds. */
+  paidTwice: number;
+};
 
 /** How often a redrive may put the record of an order back, by default. */
 const REDRIVE_MAX = 3;
@@ -103,14 +115,16 @@ export const handledNotCommitted = async (brokers: string, topics: Topics, commi
 
 /**
  * Reads the three topics with an independent client and holds them, and every answer of service-a, against the contract's promises.
- * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed.
+ * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed;
+ * `outcomeGapMs` is the longest time between two outcomes.
  */
 export const checkInvariants = async ({ brokers, topics, load, commits }: {
   brokers: string;
   topics: Topics;
   load: Load;
   commits: CommitSample[];
-}): Promise<{ violations: string[]; duplicates: number; records: number }> => {
+}): Promise<{ violations: string[]; counts: Counts; duplicates: number; outcomeGapMs: number; records: number }> => {
+  const counts: Counts = { falseAccepts: 0, lost: 0, committedEarly: 0, paidTwice: 0 };
   const violations = [...load.violations];
   const [orders, payments, deadLetters] = [
     await readTopic(brokers, topics.orders), await readTopic(brokers, topics.payments), await readTopic(brokers, topics.deadLetters),
@@ -120,7 +134,8 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
     ({ originalPartition, originalOffset }) => `${originalPartition}/${originalOffset}`);
   const orderRecords = new Map<string, TopicRecord[]>();
   const isDead = ({ partition, offset }: TopicRecord): boolean => dead.has(`${partition}/${offset}`);
-  const outcomes = new Map<string, Outcome>();
+  /** By partition, in the order of the log. */
+  const outcomes = new Map<number, Outcome[]>();
   /** By key: when its records so far had their first outcome. */
   const lastOutcome = new Map<string, number>();
   // Where retention has cut the front off, a payment may be older than every order that is left.
@@ -133,7 +148,10 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
     // A dead-lettered record may be put back, and its order be paid then: the payment is the outcome of the later record.
     const paidNow = orderId === undefined || letters.length > 0 ? [] : paid.get(orderId) ?? [];
     if (orderId !== undefined) orderRecords.set(orderId, [...orderRecords.get(orderId) ?? [], record]);
-    if (letters.length === 0 && paidNow.length === 0) violations.push(`record ${where} of orders has no outcome (${orderId})`);
+    if (letters.length === 0 && paidNow.length === 0) {
+      counts.lost += 1;
+      violations.push(`record ${where} of orders has no outcome (${orderId})`);
+    }
     const bytes = letters[0] && original(letters[0]);
     if (bytes !== undefined && !sameBytes(bytes, record.value)) {
       violations.push(`the dead letter of ${where} does not hold the record's bytes`);
@@ -147,7 +165,9 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
       if (first < (lastOutcome.get(key) ?? 0)) violations.push(`record ${where} of orders had its outcome before an earlier record of its key`);
       lastOutcome.set(key, Math.max(first, lastOutcome.get(key) ?? 0));
     }
-    outcomes.set(where, { kind: letters.length > 0 ? 'dead letter' : 'payment', at: first });
+    const ofPartition = outcomes.get(record.partition) ?? [];
+    outcomes.set(record.partition, ofPartition);
+    ofPartition.push({ where, offset: record.offset, at: first });
   }
 
   for (const [orderId, records] of orderRecords) {
@@ -158,21 +178,31 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
   }
   violations.push(...checkPutBack(orders, deadLetters));
   for (const orderId of load.accepted.keys()) {
-    if (!orderRecords.has(orderId)) violations.push(`accepted ${orderId} is not in orders`);
+    if (orderRecords.has(orderId)) continue;
+    counts.falseAccepts += 1;
+    violations.push(`accepted ${orderId} is not in orders`);
   }
   for (const [orderId, repeated] of paid) {
-    if (new Set(repeated.map(({ paymentId }) => paymentId)).size > 1) violations.push(`${orderId} was paid under more than one paymentId`);
+    if (new Set(repeated.map(({ paymentId }) => paymentId)).size > 1) {
+      counts.paidTwice += 1;
+      violations.push(`${orderId} was paid under more than one paymentId`);
+    }
     if (!orderRecords.has(orderId) && !cut) violations.push(`payment for ${orderId}, which nobody ordered`);
   }
+  const early = new Set<string>();
   for (const { at, offsets } of commits) {
     for (const [partition, committed] of offsets) {
-      const early = [...outcomes].find(([where, outcome]) => {
-        const [p, o] = where.split('/').map(Number);
-        return p === partition && o! < committed && outcome.at > at;
-      });
-      if (early !== undefined) violations.push(`offset ${committed} of partition ${partition} was committed before ${early[0]} had an outcome`);
+      for (const { where, offset, at: outcomeAt } of outcomes.get(partition) ?? []) {
+        if (offset >= committed) break;
+        if (outcomeAt <= at || early.has(where)) continue;
+        early.add(where);
+        violations.push(`offset ${committed} of partition ${partition} was committed before ${where} had an outcome`);
+      }
     }
   }
+  counts.committedEarly = early.size;
+  const gap = createGap();
+  for (const { appendedAt } of [...payments, ...deadLetters].toSorted((x, y) => x.appendedAt - y.appendedAt)) gap.note(appendedAt);
 
   for (const orderId of load.accepted.keys()) {
     const view = await load.look(orderId);
@@ -186,5 +216,8 @@ export const checkInvariants = async ({ brokers, topics, load, commits }: {
   const repeats = [...orderRecords].reduce((sum, [orderId, records]) =>
     sum + Math.max(0, (paid.get(orderId)?.length ?? 0) - records.filter((record) => !isDead(record)).length), 0);
   const repeatedLetters = [...dead.values()].reduce((sum, letters) => sum + letters.length - 1, 0);
-  return { violations: [...new Set([...violations, ...load.violations])], duplicates: repeats + repeatedLetters, records: orders.length };
+  return {
+    violations: [...new Set([...violations, ...load.violations])], counts, duplicates: repeats + repeatedLetters,
+    outcomeGapMs: gap.longestMs(), records: orders.length,
+  };
 };

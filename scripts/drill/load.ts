@@ -1,5 +1,7 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { partitionOf } from '../../service-a/src/kafka/partitioner';
+import { createGap } from './gap';
 import type { Random } from './random';
 
 export type Order = {
@@ -15,6 +17,7 @@ type View = { status: 'pending' | 'failed' | 'completed'; paymentId?: string };
 export type Load = ReturnType<typeof createLoad>;
 
 const RETRY_MS = 250;
+const PARTITIONS = 3;
 const rank = { pending: 0, failed: 1, completed: 2 } as const;
 
 /** A small HTTP client on kept-alive connections; rejects when there is no answer within 15 s. */
@@ -41,8 +44,10 @@ export const createClient = (baseUrl: string, connections = 256) => {
  * A client as the contract wants it: posts orders at a steady rate, posts again what was refused or got no answer, and watches that no
  * accepted order is unknown later and that no status goes backwards. What it sees against the contract is in `violations`.
  */
-export const createLoad = ({ baseUrl, random, perSecond }: { baseUrl: string; random: Random; perSecond: number }) => {
-  const client = createClient(baseUrl);
+export const createLoad = ({ baseUrl, random, perSecond, connections }: {
+  baseUrl: string; random: Random; perSecond: number; connections?: number;
+}) => {
+  const client = createClient(baseUrl, connections);
   const accepted = new Map<string, Order>();
   const acceptedIds: string[] = [];
   const seen = new Map<string, View['status']>();
@@ -51,8 +56,9 @@ export const createLoad = ({ baseUrl, random, perSecond }: { baseUrl: string; ra
   let posted = 0;
   let refused = 0;
   let running = false;
-  let lastAccept = 0;
-  let longestOutageMs = 0;
+  let endsAt = 0;
+  const whole = createGap();
+  const byPartition = Array.from({ length: PARTITIONS }, createGap);
 
   const violation = (text: string): void => {
     if (violations.length < 20) violations.push(text);
@@ -60,8 +66,8 @@ export const createLoad = ({ baseUrl, random, perSecond }: { baseUrl: string; ra
 
   const noteAccepted = (order: Order): void => {
     const now = Date.now();
-    if (lastAccept > 0) longestOutageMs = Math.max(longestOutageMs, now - lastAccept);
-    lastAccept = now;
+    whole.note(now);
+    byPartition[partitionOf(Buffer.from(order.orderId), PARTITIONS)]!.note(now);
     accepted.set(order.orderId, order);
     acceptedIds.push(order.orderId);
   };
@@ -133,6 +139,7 @@ export const createLoad = ({ baseUrl, random, perSecond }: { baseUrl: string; ra
       running = true;
       const watching = watch();
       const startedAt = Date.now();
+      endsAt = startedAt + seconds * 1_000;
       const before = posted;
       const goal = before + Math.min(orders, seconds * perSecond);
       while (posted < goal) {
@@ -141,7 +148,7 @@ export const createLoad = ({ baseUrl, random, perSecond }: { baseUrl: string; ra
         await sleep(10);
       }
       while (open.size > 0) await Promise.all(open);
-      lastAccept = 0;
+      for (const gap of [whole, ...byPartition]) gap.interrupt();
       running = false;
       await watching;
     },
@@ -150,9 +157,14 @@ export const createLoad = ({ baseUrl, random, perSecond }: { baseUrl: string; ra
       for (let i = 0; i < count; i += 1) post();
       while (open.size > 0) await Promise.all(open);
     },
+    /** Until the run that is under way has posted all its orders. */
+    secondsLeft: (): number => Math.max(0, endsAt - Date.now()) / 1_000,
     posted: () => posted,
     refused: () => refused,
-    longestOutageMs: () => longestOutageMs,
+    /** The longest time between two accepted orders. */
+    longestOutageMs: whole.longestMs,
+    /** The same for the orders of some partitions alone: the longest of any of them. */
+    longestOutageOf: (partitions: number[]): number => Math.max(0, ...partitions.map((partition) => byPartition[partition]!.longestMs())),
     /** What was accepted so far is not asked for any more: retention may have cut it off. */
     forget: (): void => {
       accepted.clear();

@@ -1,6 +1,7 @@
 import { createRandom } from '../drill/random';
 import { readTopic } from '../drill/read-topic';
-import { createStage, type Service, type Stage } from '../drill/stage';
+import type { Service } from '../drill/service';
+import { createStage, type Stage } from '../drill/stage';
 import { waitFor } from '../lib/process';
 
 const secret = 'hunter2-hunter2';

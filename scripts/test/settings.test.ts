@@ -1,4 +1,4 @@
-import { toProperty } from '../lib/broker';
+import { toProperty } from '../lib/kafka-node';
 import { parseTopics } from '../lib/topics';
 
 describe('settings of the broker', () => {

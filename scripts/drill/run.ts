@@ -1,0 +1,77 @@
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Drill } from './drills';
+import { checkInvariants, type Counts } from './invariants';
+import { createStage, type Stage } from './stage';
+
+export type Result = Counts & {
+  drill: string;
+  what: string;
+  orders: number;
+  faults: number;
+  /** Outcomes published more than once, under the same paymentId: allowed. */
+  duplicates: number;
+  /** Posts that were answered 503 or not at all, and sent again. */
+  refused: number;
+  longestOutageMs: number;
+  /** The longest time between two outcomes. */
+  outcomeGapMs: number;
+  settleSeconds: number;
+  violations: string[];
+};
+
+/** What the invariants say of a drill that has come to its end, settled or not. */
+const judge = async (stage: Stage): Promise<Pick<Result, 'settleSeconds' | 'violations' | 'duplicates' | 'outcomeGapMs' | keyof Counts>> => {
+  const violations: string[] = [];
+  // What does not settle is looked at all the same: it tells what is missing.
+  const settleSeconds = await stage.settle().catch((error: unknown) => {
+    violations.push(String(error));
+    return NaN;
+  });
+  await stage.sampleCommits();
+  for (const service of [stage.a, ...stage.members]) {
+    if (!service.running()) violations.push(`${service.name} is not running at the end`);
+    for (const { code } of service.crashes()) violations.push(`${service.name} ended by itself with exit code ${code}`);
+  }
+  const { violations: broken, counts, duplicates, outcomeGapMs } = await checkInvariants(stage);
+  return { settleSeconds, duplicates, outcomeGapMs, ...counts, violations: [...violations, ...broken] };
+};
+
+/**
+ * Plays a drill on a stage of its own: load and faults side by side, then what the invariants say.
+ * @param faults returns how many it injected; it throws, with a sentence, when something it expects does not come
+ * @param andThen what more is to hold, once the load is over: returns what is broken, in words
+ */
+export const runDrill = async (
+  drill: Omit<Drill, 'faults'>, on: Omit<Parameters<typeof createStage>[0], 'name' | 'perSecond' | 'env'>,
+  faults: (stage: Stage) => Promise<number>, andThen: (stage: Stage) => string[] = () => [],
+): Promise<Result> => {
+  const stage = await createStage({ name: drill.name, perSecond: drill.perSecond, ...(drill.env && { env: drill.env }), ...on });
+  const result: Result = {
+    drill: drill.name, what: drill.what, orders: 0, faults: 0, falseAccepts: 0, lost: 0, committedEarly: 0, paidTwice: 0,
+    duplicates: 0, refused: 0, longestOutageMs: 0, outcomeGapMs: 0, settleSeconds: 0, violations: [],
+  };
+  try {
+    await stage.untilReady();
+    const loading = drill.load?.(stage) ?? stage.load.run({ seconds: drill.seconds });
+    const [, injected] = await Promise.all([loading, faults(stage)]);
+    Object.assign(result, await judge(stage));
+    result.faults = injected;
+    result.violations.push(...andThen(stage));
+  } catch (error) {
+    result.violations.push(...stage.load.violations, error instanceof Error ? error.message : String(error));
+  } finally {
+    const { load } = stage;
+    Object.assign(result, { orders: load.posted(), refused: load.refused(), longestOutageMs: load.longestOutageMs() });
+    if (result.violations.length > 0) {
+      for (const service of [stage.a, ...stage.members]) {
+        const file = join(tmpdir(), `drill-${drill.name}-${service.name}.log`);
+        await writeFile(file, service.lines.join('\n'));
+        console.log(`  log of ${service.name}: ${file}`);
+      }
+    }
+    await stage.close();
+  }
+  return result;
+};
