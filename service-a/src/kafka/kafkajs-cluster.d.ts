@@ -21,6 +21,8 @@ declare module 'kafkajs/src/network/connectionPool' {
   import type Connection from 'kafkajs/src/network/connection';
   type ProtocolRequest = { request: { apiKey: number }; requestTimeout?: number | null };
   class ConnectionPool {
+    readonly host: string;
+    readonly port: number;
     readonly pool: readonly Connection[];
     send(protocolRequest: ProtocolRequest): Promise<unknown>;
   }

@@ -1,6 +1,6 @@
-import { KafkaJSRequestTimeoutError, type RecordMetadata } from 'kafkajs';
+import { KafkaJSConnectionError, KafkaJSRequestTimeoutError, type RecordMetadata } from 'kafkajs';
 import BrokerPool, { type InternalBroker } from 'kafkajs/src/cluster/brokerPool';
-import { KafkaJSBrokerNotFound, KafkaJSConnectionClosedError } from 'kafkajs/src/errors';
+import { KafkaJSBrokerNotFound } from 'kafkajs/src/errors';
 import Connection from 'kafkajs/src/network/connection';
 import ConnectionPool from 'kafkajs/src/network/connectionPool';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error';
@@ -16,17 +16,19 @@ import produceV7 from 'kafkajs/src/protocol/requests/produce/v7/response';
  * Requests that a broker answers only when replicas or other members have, in milliseconds by API key: Produce, OffsetCommit, SyncGroup.
  * JoinGroup has a time of its own; to the others `requestTimeout` applies.
  */
-const PATIENCE_MS = new Map([[0, 7_000], [8, 7_000], [14, 10_000]]);
+const PATIENCE_MS = new Map([[0, 6_000], [8, 6_000], [14, 10_000]]);
 const JOIN_GROUP = 11;
 const isPatient = (apiKey: number): boolean => apiKey === JOIN_GROUP || PATIENCE_MS.has(apiKey);
 const SILENT_MS = 1_500;
 const DISCONNECT_MS = 1_000;
 
-const closed = ({ host, port }: Connection): Error => new KafkaJSConnectionClosedError('The broker did not answer in time', { host, port });
+/** An error after which KafkaJS looks for the leaders anew, which it does not after a time-out. */
+const silent = ({ host, port }: Pick<Connection, 'host' | 'port'>): Error =>
+  new KafkaJSConnectionError('The broker did not answer in time', { broker: `${host}:${port}` });
 
 /**
  * A request that times out closes the connections to its broker, as other clients do. Without: a frozen broker stays "connected", and
- * every third look at the metadata goes to it and hangs.
+ * every third look at the metadata goes to it and hangs, and its partitions are sent to it until it is back.
  */
 const closeSilentConnections = (): void => {
   const send = ConnectionPool.prototype.send;
@@ -35,14 +37,13 @@ const closeSilentConnections = (): void => {
     try {
       return await send.call(this, patience === undefined ? protocolRequest : { ...protocolRequest, requestTimeout: patience });
     } catch (error) {
-      if (error instanceof KafkaJSRequestTimeoutError) {
-        for (const connection of this.pool.filter((one) => one.isConnected())) {
-          connection.rejectRequests(closed(connection));
-          connection.socket?.destroy();
-          void connection.disconnect();
-        }
+      if (!(error instanceof KafkaJSRequestTimeoutError)) throw error;
+      for (const connection of this.pool.filter((one) => one.isConnected())) {
+        connection.rejectRequests(silent(connection));
+        connection.socket?.destroy();
+        void connection.disconnect();
       }
-      throw error;
+      throw silent(this);
     }
   };
 };
@@ -60,7 +61,7 @@ const beginConnectionsEmpty = (): void => {
 const boundDisconnect = (): void => {
   const disconnect = Connection.prototype.disconnect;
   Connection.prototype.disconnect = async function disconnectInTime() {
-    const cut = setTimeout(() => this.rejectRequests(closed(this)), DISCONNECT_MS);
+    const cut = setTimeout(() => this.rejectRequests(silent(this)), DISCONNECT_MS);
     try {
       return await disconnect.call(this);
     } finally {
