@@ -6,6 +6,18 @@ const rate = z.coerce.number().min(0).max(1);
 const brokerAddress = z.string().regex(/^[^\s:,]+:\d{1,5}$/, 'must be host:port');
 const list = (value: string): string[] => value.split(',').map((part) => part.trim()).filter((part) => part !== '');
 
+/** Basic authentication of an address is sent as it reads decoded. */
+const canDecode = (url: string): boolean => {
+  try {
+    const { username, password } = new URL(url);
+    decodeURIComponent(`${username}${password}`);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const gatewayUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).refine(canDecode, 'has credentials that are not percent-encoded');
+
 /** Every setting of the service with its default; `.env.example` documents them and is tested against this schema. */
 export const envSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -20,12 +32,14 @@ export const envSchema = z.object({
   ORDERS_TOPIC: z.string().default('orders'),
   PAYMENTS_TOPIC: z.string().default('payments'),
   DLT_TOPIC: z.string().default('orders.DLT'),
+  PAYMENT_GATEWAY_URL: gatewayUrl.optional(),
+  PAYMENT_TIMEOUT_MS: integer(1).max(60_000).default(10_000),
+  PAYMENT_CONCURRENCY: integer(1).max(10_000).default(256),
   PAYMENT_SUCCESS_RATE: rate.default(0.8),
   PAYMENT_TRANSIENT_RATE: rate.default(0.02),
   PAYMENT_LATENCY_MS: integer(0).max(60_000).default(0),
   PAYMENT_MAX_RETRIES: integer(0).max(20).default(3),
   PAYMENT_RETRY_BASE_MS: integer(1).max(60_000).default(100),
-  PAYMENT_CONCURRENCY: integer(1).max(10_000).default(256),
   REDRIVE_MAX: integer(0).max(1_000_000).default(3),
 });
 

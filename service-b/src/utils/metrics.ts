@@ -14,7 +14,7 @@ export type Sources = {
 const LATENCY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const BATCH_RECORDS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 /** Other names are counted together, so that no error can make more of them. */
-const ERROR_TYPES = ['InvalidOrderError', 'PaymentDeclinedError', 'GatewayUnavailableError'];
+const ERROR_TYPES = ['InvalidOrderError', 'PaymentDeclinedError', 'PaymentConflictError', 'GatewayUnavailableError'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -69,6 +69,7 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
 
   const answerOf = {
     approved: answers({ answer: 'approved' }), declined: answers({ answer: 'declined' }), unavailable: answers({ answer: 'unavailable' }),
+    conflict: answers({ answer: 'conflict' }),
   };
   const deadLettersOf = new Map(ERROR_TYPES.map((name) => [name, deadLetters({ error_type: name })]));
   const otherDeadLetters = deadLetters({ error_type: 'other' });
