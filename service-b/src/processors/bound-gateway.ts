@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { z } from 'zod';
 import { createSlots } from '../utils/slots';
 import { whenAborted } from '../utils/when-aborted';
@@ -23,19 +22,24 @@ export const unknownOutcome = (why: string, { idempotencyKey }: ChargeRequest): 
 
 /** Of whatever was thrown: to turn it into text must not throw again. */
 const messageOf = (error: unknown): string => {
-  const parsed = errorSchema.safeParse(error);
-  return parsed.success ? parsed.data.message : inspect(error);
+  try {
+    return errorSchema.parse(error).message;
+  } catch {
+    return typeof error === 'string' ? error : 'it threw what is no error';
+  }
 };
 
+type BoundGateway = (...call: Parameters<Gateway>) => Promise<ChargeResult>;
+
 /**
- * Holds a gateway to a deadline and a number of calls at a time, whatever it does. A call that does not settle in time gives its place back:
- * one that ignores its signal goes on beside the others, and nobody hears of it.
+ * Holds a gateway to a deadline and a number of calls at a time, whatever it does. A call that does not settle in time gives its place
+ * back: one that ignores its signal goes on beside the others, and nobody hears of it.
  */
 export const boundGateway = ({ gateway, timeoutMs, concurrency }: {
   gateway: Gateway;
   timeoutMs: number;
   concurrency: number;
-}): Gateway => {
+}): BoundGateway => {
   const slots = createSlots(concurrency);
 
   const answerOf = async (request: ChargeRequest, signal: AbortSignal): Promise<ChargeResult> => {

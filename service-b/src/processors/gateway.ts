@@ -26,12 +26,13 @@ export type ChargeResult =
 
 /**
  * Charges an order. Whoever plugs in a provider keeps this, or a promise of the pair breaks (docs/gateway.md says which):
- * - The first final answer under an `idempotencyKey` is given again to every later call with it; another amount or currency is a `conflict`.
- * - A provider replays what it saved, so a redrive has a new key. Before it charges under that (`redrive` above 0), the gateway looks up what is
- *   known of the order: approved is the answer, under way is `unavailable`, and only without either is it charged.
+ * - The first final answer under an `idempotencyKey` is given again to every later call with it; another amount or currency is a
+ *   `conflict`.
+ * - A provider replays what it saved, so a redrive has a new key. Before it charges under that (`redrive` above 0), the gateway looks up
+ *   what is known of the order: approved is the answer, under way is `unavailable`, and only without either is it charged.
  * - What is not known is `unavailable`, never `declined`: a lost answer may be that of a charge.
- * It may throw, hang, or answer rubbish: `createGateway` makes each of them `unavailable` within the deadline. `signal` aborts at the deadline and
- * when nobody waits any more; what comes later is ignored.
+ * It may throw, hang, or answer rubbish: `createGateway` makes each of them `unavailable` within the deadline. `signal` aborts at the
+ * deadline and when nobody waits any more; what comes later is ignored.
  */
 export type Gateway = (request: ChargeRequest, signal: AbortSignal) => ChargeResult | Promise<ChargeResult>;
 

@@ -56,8 +56,8 @@ const reasonOf = (error: unknown): string => {
 };
 
 /**
- * Charges at a provider that speaks the HTTP contract of docs/gateway.md. Connections are kept and used again by Node's own `fetch`, as many
- * as there are calls at a time; the signal ends a call wherever it is. What is no final answer is unavailable.
+ * Charges at a provider that speaks the HTTP contract of docs/gateway.md. Connections are kept and used again by Node's own `fetch`; the
+ * signal ends a call wherever it is. What is no final answer is unavailable.
  * @param url base address, http or https, perhaps with a path, credentials or a query
  */
 export const createHttpGateway = ({ url, onUnexpected }: { url: string; onUnexpected: (answer: Unexpected) => void }): Gateway => {

@@ -22,7 +22,8 @@ const declinedSchema = z.object({ reason: z.string().trim().min(1) });
 type Charge = z.output<typeof chargeSchema>;
 
 const isOf = ({ reference }: Charge, { orderId }: ChargeRequest): boolean => reference.toLowerCase() === orderId;
-const isSameMoney = (charge: Charge, { amount, currency }: ChargeRequest): boolean => charge.amount === amount && charge.currency === currency;
+const isSameMoney = (charge: Charge, { amount, currency }: ChargeRequest): boolean =>
+  charge.amount === amount && charge.currency === currency;
 
 /** `Retry-After` in seconds; its other form, a date, needs clocks that agree and is left alone. */
 const retryAfterOf = (text: string | null): { retryAfterMs?: number } =>

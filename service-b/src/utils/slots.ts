@@ -8,7 +8,7 @@ export const createSlots = (max: number) => {
   let taken = 0;
 
   return {
-    /** Resolves with a place, which whoever got it gives back with `release`; rejects with the reason of `signal` when that aborts first. */
+    /** Resolves with a place, which is given back with `release`; rejects with the reason of `signal` when that aborts first. */
     take: (signal: AbortSignal): Promise<void> => {
       if (signal.aborted) return Promise.reject(signal.reason as Error);
       if (taken < max) {

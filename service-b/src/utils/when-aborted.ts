@@ -1,8 +1,8 @@
 const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls back when `signal` aborts. All who wait for one signal share one listener: Node looks through its listeners, one by one, for each that
- * is added or removed, and thousands of orders may wait for the same signal.
+ * Calls back when `signal` aborts. All who wait for one signal share one listener: Node looks through its listeners, one by one, for each
+ * that is added or removed, and thousands of orders may wait for the same signal.
  * @param signal not aborted yet
  * @returns what takes the callback away
  */

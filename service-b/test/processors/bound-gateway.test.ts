@@ -12,6 +12,9 @@ const { idempotencyKey } = aChargeRequest();
 const answerOf = async (gateway: Gateway, timeoutMs = 1_000): Promise<ChargeResult> =>
   boundGateway({ gateway, timeoutMs, concurrency: 2 })(aChargeRequest(), aSignal());
 
+/** What is thrown though it is no error. */
+const a = (thrown: unknown): Error => thrown as Error;
+
 /** A gateway in the hands of somebody who does not keep its type. */
 const rogue = (call: () => unknown): Gateway => call as Gateway;
 
@@ -49,10 +52,11 @@ describe('no answer', () => {
   test.each<[string, () => unknown, RegExp]>([
     ['throws', () => { throw new Error('no route'); }, /^no answer: no route; /],
     ['rejects', () => Promise.reject(new Error('socket closed')), /^no answer: socket closed; /],
-    ['rejects with a text', () => Promise.reject('gone' as unknown as Error), /^no answer: 'gone'; /],
-    ['rejects with nothing', () => Promise.reject(undefined as unknown as Error), /^no answer: undefined; /],
-    ['throws what has no text', () => { throw Object.create(null) as Error; }, /^no answer: /],
+    ['rejects with a text', () => Promise.reject(a('gone')), /^no answer: gone; /],
+    ['rejects with nothing', () => Promise.reject(a(undefined)), /^no answer: it threw what is no error; /],
+    ['throws what has no text', () => { throw a(Object.create(null)); }, /^no answer: /],
     ['throws an error whose message is none', () => { throw Object.assign(new Error('x'), { message: 5 }); }, /^no answer: /],
+    ['throws an error that throws when it is read', () => { throw a({ get message() { throw new Error('no'); } }); }, /^no answer: /],
     ['answers undefined', () => undefined, /no valid answer/],
     ['answers null', async () => null, /no valid answer/],
     ['answers a text', () => 'approved', /no valid answer/],

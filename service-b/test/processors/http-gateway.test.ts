@@ -20,12 +20,15 @@ afterEach(() => {
 });
 
 /** The gateway of a provider that gives these replies. */
-const aGateway = async (replies: Parameters<typeof aProvider>, { timeoutMs = 2_000, urlOf = (provider: Provider) => provider.url } = {}) => {
+const aGateway = async (
+  replies: Parameters<typeof aProvider>, { timeoutMs = 2_000, urlOf = (provider: Provider) => provider.url } = {},
+) => {
   const provider = await aProvider(...replies);
   providers.push(provider);
   const unexpected: Unexpected[] = [];
   const gateway = createGateway({
-    url: urlOf(provider), timeoutMs, concurrency: 10, successRate: 0, transientRate: 0, latencyMs: 0, onUnexpected: (answer) => void unexpected.push(answer),
+    url: urlOf(provider), timeoutMs, concurrency: 10, successRate: 0, transientRate: 0, latencyMs: 0,
+    onUnexpected: (answer) => void unexpected.push(answer),
   });
   const ask = async (differences: Partial<ChargeRequest> = {}, signal = new AbortController().signal): Promise<ChargeResult> =>
     gateway(aChargeRequest(differences), signal);

@@ -6,7 +6,8 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 const someSlots = (max: number) => {
   const slots = createSlots(max);
   const begun: number[] = [];
-  const take = (number: number, signal = new AbortController().signal): Promise<void> => slots.take(signal).then(() => void begun.push(number));
+  const take = (number: number, signal = new AbortController().signal): Promise<void> =>
+    slots.take(signal).then(() => void begun.push(number));
   return { ...slots, take, begun };
 };
 
