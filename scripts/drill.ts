@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drills, type Drill } from './drill/drills';
+import { drills as pairDrills, type Drill } from './drill/drills';
 import { checkInvariants } from './drill/invariants';
+import { providerDrills } from './drill/provider-drills';
 import { startProxy, type Proxy } from './drill/proxy';
 import { createRandom } from './drill/random';
 import { createStage } from './drill/stage';
@@ -25,6 +26,8 @@ type Result = {
   violations: string[];
 };
 
+const drills = [...pairDrills, ...providerDrills];
+
 const usage = 'usage: npm run drill -- [--list] [--quick] [--seed N] [--json FILE] [name …]';
 
 const parseArguments = (args: string[]) => {
@@ -44,9 +47,10 @@ const parseArguments = (args: string[]) => {
 const runDrill = async (
   drill: Drill, broker: LocalBroker, seed: number, behind?: { advertised: string; proxy: Proxy },
 ): Promise<Result> => {
+  const beside = await drill.beside?.();
   const stage = await createStage({
     name: drill.name, brokers: broker.brokers, random: createRandom(seed), perSecond: drill.perSecond,
-    ...(drill.env && { env: drill.env }), ...behind,
+    env: { ...drill.env, ...beside?.env }, ...behind,
   });
   const result: Result = {
     drill: drill.name, what: drill.what, orders: 0, faults: 0,
@@ -62,8 +66,8 @@ const runDrill = async (
       if (!service.running()) result.violations.push(`${service.name} is not running at the end`);
       for (const { code } of service.crashes()) result.violations.push(`${service.name} ended by itself with exit code ${code}`);
     }
-    const { violations, duplicates } = await checkInvariants(stage);
-    result.violations.push(...violations);
+    const { violations, duplicates } = await checkInvariants({ ...stage, fatesVary: beside !== undefined });
+    result.violations.push(...violations, ...await beside?.check(stage) ?? []);
     result.duplicates = duplicates;
   } catch (error) {
     result.violations.push(...stage.load.violations, error instanceof Error ? error.message : String(error));
@@ -78,6 +82,7 @@ const runDrill = async (
       }
     }
     await stage.close();
+    await beside?.close();
   }
   return result;
 };

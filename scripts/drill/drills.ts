@@ -7,6 +7,9 @@ import { readTopic } from './read-topic';
 import type { LocalBroker } from '../lib/broker';
 import type { DltRun, Stage } from './stage';
 
+/** What runs beside the pair: how the services find it, and what is found wrong with it at the end. */
+export type Beside = { env: Record<string, string>; check: (stage: Stage) => Promise<string[]>; close: () => Promise<void> };
+
 /** What a drill does to the system while the load runs; it throws, with a sentence, when something it expects does not come. */
 export type Drill = {
   name: string;
@@ -18,6 +21,8 @@ export type Drill = {
   env?: Record<string, string>;
   /** The services reach the broker through the runner's TCP proxy. */
   proxied?: boolean;
+  /** Starts what the services need beside the broker, before they are started. */
+  beside?: () => Promise<Beside>;
   /** Runs beside the load. Returns how many faults it injected. */
   faults: (stage: Stage & { broker: LocalBroker }) => Promise<number>;
   /** Instead of the steady load. */
