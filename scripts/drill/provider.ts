@@ -42,6 +42,7 @@ export const startProvider = async (env: Record<string, string> = {}) => {
   return {
     url,
     ledger,
+    pid: (): number => child.pid!,
     start,
     setFaults: async (to: Partial<Faults>): Promise<void> => {
       faults = faultsSchema.parse(to);
