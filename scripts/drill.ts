@@ -66,7 +66,9 @@ const runDrill = async (
       if (!service.running()) result.violations.push(`${service.name} is not running at the end`);
       for (const { code } of service.crashes()) result.violations.push(`${service.name} ended by itself with exit code ${code}`);
     }
-    const { violations, duplicates } = await checkInvariants({ ...stage, fatesVary: beside !== undefined });
+    const { violations, duplicates } = await checkInvariants({
+      ...stage, fatesVary: beside !== undefined, redriveMax: Number(drill.env?.REDRIVE_MAX ?? 3),
+    });
     result.violations.push(...violations, ...await beside?.check(stage) ?? []);
     result.duplicates = duplicates;
   } catch (error) {

@@ -17,9 +17,6 @@ type DeadLetter = {
 };
 type Outcome = { kind: 'payment' | 'dead letter'; at: number };
 
-/** How often a redrive may put the record of an order back, by default. */
-const REDRIVE_MAX = 3;
-
 const json = (record: TopicRecord): unknown => JSON.parse(record.value?.toString() ?? 'null');
 const groupBy = <T>(items: T[], keyOf: (item: T) => string): Map<string, T[]> => {
   const groups = new Map<string, T[]>();
@@ -57,7 +54,7 @@ export const headerOf = ({ headers }: TopicRecord, name: string): string | undef
 export const redriveCountOf = (record: TopicRecord): number => Number(headerOf(record, 'redrive-count') ?? 0);
 
 /** What a redrive put back is the original of the dead letter it names, and counts one more. */
-const checkPutBack = (orders: TopicRecord[], deadLetters: TopicRecord[]): string[] => {
+const checkPutBack = (orders: TopicRecord[], deadLetters: TopicRecord[], redriveMax: number): string[] => {
   const byPosition = new Map(deadLetters.map((record) => [`${record.partition}:${record.offset}`, record]));
   return orders.flatMap((record) => {
     const position = headerOf(record, 'redrive-of');
@@ -69,7 +66,7 @@ const checkPutBack = (orders: TopicRecord[], deadLetters: TopicRecord[]): string
     const value = original(json(from) as DeadLetter);
     if (!sameBytes(record.key, from.key) || !sameBytes(record.value, value)) faults.push('does not hold the original');
     if (redriveCountOf(record) !== redriveCountOf(from) + 1) faults.push(`counts ${redriveCountOf(record)} after ${redriveCountOf(from)}`);
-    if (redriveCountOf(record) > REDRIVE_MAX) faults.push(`was put back ${redriveCountOf(record)} times`);
+    if (redriveCountOf(record) > redriveMax) faults.push(`was put back ${redriveCountOf(record)} times`);
     return faults.map((fault) => `${where} ${fault}`);
   });
 };
@@ -91,13 +88,15 @@ export const handledNotCommitted = async (brokers: string, topics: Topics, commi
  * Reads the three topics with an independent client and holds them, and every answer of service-a, against the contract's promises.
  * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed.
  */
-export const checkInvariants = async ({ brokers, topics, load, commits, fatesVary = false }: {
+export const checkInvariants = async ({ brokers, topics, load, commits, fatesVary = false, redriveMax = 3 }: {
   brokers: string;
   topics: Topics;
   load: Load;
   commits: CommitSample[];
   /** Whether the gateway may answer a record that is delivered again otherwise: it can have a dead letter and a payment then. */
   fatesVary?: boolean;
+  /** How often a redrive may put the record of an order back. */
+  redriveMax?: number;
 }): Promise<{ violations: string[]; duplicates: number; records: number }> => {
   const violations = [...load.violations];
   const [orders, payments, deadLetters] = [
@@ -141,7 +140,7 @@ export const checkInvariants = async ({ brokers, topics, load, commits, fatesVar
       if (alike.some(isDead) && !alike.every(isDead)) violations.push(`records of ${orderId}, put back ${count} times, met different fates`);
     }
   }
-  violations.push(...checkPutBack(orders, deadLetters));
+  violations.push(...checkPutBack(orders, deadLetters, redriveMax));
   for (const orderId of load.accepted.keys()) {
     if (!orderRecords.has(orderId)) violations.push(`accepted ${orderId} is not in orders`);
   }

@@ -18,8 +18,10 @@ type ProviderDrill = {
   missed?: (seen: { lost: number; messages: string[] }) => string | undefined;
 };
 
+const MAX_ROUNDS = 6;
+
 const putBack = async (stage: Stage): Promise<void> => {
-  const { code, stderr } = await stage.dlt(['redrive', '--all', '--yes', '--rate', '500']).ended;
+  const { code, stderr } = await stage.dlt(['redrive', '--all', '--yes', '--rate', '200']).ended;
   if (code !== 0) throw new Error(`redrive ended with exit code ${code}: ${stderr.join(' ')}`);
 };
 
@@ -33,14 +35,14 @@ const killTwice = async ({ b, random }: Stage): Promise<number> => {
 
 /**
  * Charges at a provider that fails, while service-b is killed; puts back what failed, once while the provider still fails (service-b is
- * killed again) and once when it is well. Then every charge must have its payment.
+ * killed again) and then when it is well, until every charge has its payment.
  */
 const providerDrill = ({ faults, trouble, missed, ...drill }: ProviderDrill): Drill => {
   let provider: Provider;
   const compare = (stage: Stage, allPaid: boolean) => compareWithLedger({ ...stage, ledger: provider.ledger, allPaid });
   return {
     ...drill,
-    env: { PAYMENT_TIMEOUT_MS: '400', PAYMENT_MAX_RETRIES: '2', PAYMENT_RETRY_BASE_MS: '50' },
+    env: { PAYMENT_TIMEOUT_MS: '700', PAYMENT_MAX_RETRIES: '2', PAYMENT_RETRY_BASE_MS: '50', REDRIVE_MAX: '10' },
     beside: async () => {
       provider = await startProvider();
       await provider.setFaults(faults);
@@ -65,7 +67,12 @@ const providerDrill = ({ faults, trouble, missed, ...drill }: ProviderDrill): Dr
       const { violations } = await compare(stage, false);
       if (violations.length > 0) throw new Error(`before the provider was well again: ${violations.slice(0, 5).join('; ')}`);
       await provider.setFaults({});
-      await putBack(stage);
+      // More than once: what the provider still works on is told as such, and a busy machine can be too slow for a deadline.
+      for (let round = 0; round < MAX_ROUNDS; round += 1) {
+        await putBack(stage);
+        await stage.settle();
+        if ((await compare(stage, true)).violations.length === 0) return;
+      }
     },
     faults: async (stage) => {
       const [kills, more] = await Promise.all([killTwice(stage), trouble?.(provider, stage) ?? 0]);
@@ -76,8 +83,8 @@ const providerDrill = ({ faults, trouble, missed, ...drill }: ProviderDrill): Dr
 
 export const providerDrills: Drill[] = [
   providerDrill({
-    name: 'gateway-hangs', what: 'the provider hangs, before and after it has charged, or takes 5 s; a redrive while it still works on some',
-    perSecond: 100, seconds: 8, faults: { hangBefore: 0.1, hangAfter: 0.2, slow: 0.1, slowMs: 5_000 },
+    name: 'gateway-hangs', what: 'the provider hangs, before and after it has charged, or takes 15 s; a redrive while it still works on some',
+    perSecond: 60, seconds: 9, faults: { hangBefore: 0.1, hangAfter: 0.2, slow: 0.1, slowMs: 15_000 },
     trouble: async (_provider, stage) => {
       await sleep(5_000);
       await putBack(stage);
@@ -88,7 +95,7 @@ export const providerDrills: Drill[] = [
   }),
   providerDrill({
     name: 'gateway-books-and-dies', what: 'charges are booked and their answers lost: connection reset, 503, the provider SIGKILL twice', quick: true,
-    perSecond: 100, seconds: 6, faults: { resetAfter: 0.4, errorAfter: 0.2 },
+    perSecond: 80, seconds: 6, faults: { resetAfter: 0.4, errorAfter: 0.2 },
     trouble: async (provider) => {
       for (let i = 0; i < 2; i += 1) {
         await sleep(1_500);
@@ -101,11 +108,11 @@ export const providerDrills: Drill[] = [
   }),
   providerDrill({
     name: 'gateway-replays', what: 'the provider answers a fifth of the keys 500, and saves that: only a new key helps',
-    perSecond: 100, seconds: 6, faults: { savedError: 0.2 },
+    perSecond: 80, seconds: 6, faults: { savedError: 0.2 },
   }),
   providerDrill({
-    name: 'gateway-limits', what: 'the provider takes 60 calls a second and answers the others 429',
-    perSecond: 100, seconds: 6, faults: { limitPerSecond: 60 },
+    name: 'gateway-limits', what: 'the provider takes 40 calls a second and answers the others 429',
+    perSecond: 80, seconds: 6, faults: { limitPerSecond: 40 },
   }),
   providerDrill({
     name: 'gateway-down', what: 'the provider SIGKILL, away for 30 s', perSecond: 50, seconds: 36, faults: { latencyMs: 20 },

@@ -1,8 +1,8 @@
 import { hash, randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import type { ConsumedRecord } from '../kafka/dead-letter';
 import { readOrder, type PaymentCompleted } from '../kafka/messages';
 import { redriveCountOf } from '../kafka/redrive-headers';
+import { pause } from '../utils/when-aborted';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 import { GatewayUnavailableError, PaymentConflictError, PaymentDeclinedError, type Order } from './order';
 
@@ -86,7 +86,7 @@ export const createProcessOrder = ({ gateway, onAnswer, onRetry, publishPayment,
     const attempt = request.attempt + 1;
     const retryInMs = Math.round(Math.max(backoffMs(request.attempt, retryBaseMs), Math.min(retryAfterMs, MAX_WAIT_MS)));
     onRetry({ record, orderId: request.orderId, attempt, reason, retryInMs });
-    return setTimeout(retryInMs, undefined, { signal }).then(() => tryCharge({ ...charge, request: { ...request, attempt } }, signal));
+    return pause(retryInMs, signal).then(() => tryCharge({ ...charge, request: { ...request, attempt } }, signal));
   };
 
   // Plain functions: an async one holds some hundred bytes for as long as an order is on its way, and one that need not wait costs turns.

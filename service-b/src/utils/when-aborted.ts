@@ -18,3 +18,16 @@ export const whenAborted = (signal: AbortSignal, callback: () => void): () => vo
   const added = callbacks.add(callback);
   return () => void added.delete(callback);
 };
+
+/** Resolves after `ms`; rejects with the reason of `signal` when that aborts first. */
+export const pause = (ms: number, signal: AbortSignal): Promise<void> => new Promise((resolve, reject) => {
+  signal.throwIfAborted();
+  const timer = setTimeout(() => {
+    forget();
+    resolve();
+  }, ms);
+  const forget = whenAborted(signal, () => {
+    clearTimeout(timer);
+    reject(signal.reason as Error);
+  });
+});

@@ -1,4 +1,4 @@
-import { whenAborted } from '../../src/utils/when-aborted';
+import { pause, whenAborted } from '../../src/utils/when-aborted';
 
 describe('when aborted', () => {
   test('When the signal aborts, then those are called that were not taken away', () => {
@@ -8,6 +8,15 @@ describe('when aborted', () => {
     forget[1]!();
     abort.abort();
     expect(called).toEqual([0, 2]);
+  });
+
+  test('When a pause is over, then it resolves; when the signal aborts before, then it rejects with its reason', async () => {
+    const abort = new AbortController();
+    await pause(1, abort.signal);
+    const paused = pause(60_000, abort.signal);
+    abort.abort(new Error('shutting down'));
+    await expect(paused).rejects.toThrow('shutting down');
+    await expect(pause(1, abort.signal)).rejects.toThrow('shutting down');
   });
 
   test('When thousands wait for one signal, then it has one listener', () => {
