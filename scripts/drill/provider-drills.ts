@@ -67,7 +67,8 @@ const providerDrill = ({ faults, trouble, missed, ...drill }: ProviderDrill): Dr
       const { violations } = await compare(stage, false);
       if (violations.length > 0) throw new Error(`before the provider was well again: ${violations.slice(0, 5).join('; ')}`);
       await provider.setFaults({});
-      // More than once: what the provider still works on is told as such, and a busy machine can be too slow for a deadline.
+      await provider.untilIdle();
+      // More than once: a busy machine can be too slow for a deadline.
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
         await putBack(stage);
         await stage.settle();

@@ -51,6 +51,11 @@ export const startProvider = async (env: Record<string, string> = {}) => {
       });
       if (!answer.ok) throw new Error(`the provider refused its faults: ${await answer.text()}`);
     },
+    /** Resolves when it works on nothing any more, whether or not somebody waits for that. */
+    untilIdle: (): Promise<void> => waitFor('the provider to be idle', async () => {
+      const { charges } = await (await fetch(`${url}/charges?limit=1000000`)).json() as { charges: { status: string }[] };
+      return charges.every(({ status }) => status !== 'pending');
+    }),
     /** SIGKILL; what it was working on is forgotten, what it has booked is not. */
     kill: async (): Promise<void> => {
       child.signal('SIGKILL');
