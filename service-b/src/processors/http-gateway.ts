@@ -8,7 +8,7 @@ export type Unexpected = { orderId: string; method: string; status: number; faul
 const MAX_BODY_BYTES = 64 * 1_024;
 
 const text = z.string().optional().catch(undefined);
-const errorSchema = z.object({ message: z.string(), cause: z.object({ code: text, name: text }).optional().catch(undefined) })
+const errorSchema = z.object({ message: z.string(), cause: z.object({ code: text, message: text }).optional().catch(undefined) })
   .catch({ message: 'no connection' });
 
 /** The credentials of an address go into a header, as browsers do it; fetch refuses an address that has them. */
@@ -49,10 +49,10 @@ const jsonOf = (text: string): unknown => {
   }
 };
 
-/** `fetch` hides what happened in the cause of its error; the code alone names no address that may hold a secret. */
+/** `fetch` hides what happened in the cause of its error. The code is short, and names no address. */
 const reasonOf = (error: unknown): string => {
   const { cause, message } = errorSchema.parse(error);
-  return cause?.code ?? cause?.name ?? message;
+  return cause?.code ?? cause?.message ?? message;
 };
 
 /**

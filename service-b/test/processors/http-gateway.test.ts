@@ -141,6 +141,11 @@ describe('no answer', () => {
     expect(await ask()).toEqual(unavailable(/^no answer: ECONNREFUSED; /));
   });
 
+  test('When the port is one that fetch does not call, then that is said', async () => {
+    const { ask } = await aGateway([approves], { urlOf: () => 'http://127.0.0.1:6000' });
+    expect(await ask()).toEqual(unavailable(/^no answer: bad port; /));
+  });
+
   test('When the connection is lost before the answer, then it is unavailable', async () => {
     const { ask } = await aGateway([(response) => void response.socket!.resetAndDestroy()]);
     expect(await ask()).toEqual(unavailable(/^no answer: \w+; /));
