@@ -38,7 +38,7 @@ describe('The pair with a payment provider, on a real broker', () => {
     provider = await startProvider();
     stage = await createStage({
       name: 'gateway-test', brokers: process.env.KAFKA_BROKERS!, random: createRandom(8), perSecond: 0,
-      env: { PAYMENT_GATEWAY_URL: provider.url, PAYMENT_TIMEOUT_MS: '500', PAYMENT_RETRY_BASE_MS: '20' },
+      env: { PAYMENT_GATEWAY_URL: provider.url, PAYMENT_TIMEOUT_MS: '2000', PAYMENT_RETRY_BASE_MS: '20' },
     });
     await stage.untilReady();
   });
