@@ -51,7 +51,7 @@ const providerDrill = ({ faults, trouble, missed, ...drill }: ProviderDrill): Dr
         check: async (stage) => {
           const { violations, charges, ...seen } = await compare(stage, true);
           const miss = missed?.(seen);
-          console.log(`  ledger: ${charges} approved charges, ${seen.lost} of them found by a redrive`);
+          console.log(`  ledger: ${charges} approved charges, ${seen.lost} of them named by a dead letter before their payment`);
           return miss === undefined ? violations : [...violations, miss];
         },
         close: provider.close,
