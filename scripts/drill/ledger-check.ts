@@ -23,7 +23,8 @@ const readLedger = async (file: string): Promise<Charge[]> => {
  * - Every order in `payments` has one, of its amount and currency.
  * - An approved charge without a payment has a dead letter that names it, by its id or its idempotency key: a redrive will find it.
  * @param allPaid there is to be no approved charge without a payment, since all that failed was put back to a healthy provider
- * @returns what is broken, in words; `lost` counts paid orders with a dead letter that names their charge: its answer was lost until the retries were over
+ * @returns what is broken, in words; `lost` counts paid orders with a dead letter that names their charge: its answer was lost until the
+ *   retries were over
  */
 export const compareWithLedger = async ({ brokers, topics, ledger, allPaid }: {
   brokers: string;
