@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { benchBurst, benchHeld, benchMembers } from './bench/growth';
+import { benchBurst, benchHeld, benchMembers, benchProvider } from './bench/growth';
 import { median } from './bench/measure';
 import { benchBare, benchPair, benchWithoutOutages, budgetsOf, ratiosOf, type BareRun, type Brokers, type PairRun } from './bench/pair';
 import type { LocalBroker } from './lib/broker';
 import { runScript } from './lib/run-script';
 import { withLocalBroker, withLocalCluster } from './lib/scratch-broker';
 
-const PARTS = ['pair', 'held', 'members', 'burst', 'cluster'] as const;
+const PARTS = ['pair', 'held', 'members', 'burst', 'cluster', 'provider'] as const;
 const HELD = [1_000, 10_000, 100_000, 1_000_000];
 const usage = `usage: npm run bench -- [--part ${PARTS.join('|')}]… [--warmup SECONDS] [--seconds SECONDS] [--runs N] [--json FILE] [--profile]`;
 
@@ -101,7 +101,7 @@ const runMembers = async (broker: LocalBroker) => {
     for (const members of [1, 2, 3]) {
       const result = { gateway, ...await benchMembers(broker, { members, orders, env }) };
       results.push(result);
-      print(`${members} members, ${gateway}`, { 'orders/s': result.ordersPerSecond });
+      print(`${members} members, ${gateway}`, { 'orders/s': result.ordersPerSecond, 'CPU us/order': result.cpuUsPerOrder });
     }
   }
   return results;
@@ -132,6 +132,14 @@ const runCluster = async (one: Brokers, { runs: wanted, ...options }: Options) =
   return runs;
 });
 
+const runProvider = async (broker: LocalBroker) => {
+  const result = await benchProvider(broker, { orders: 20_000 });
+  const { simulated, charged, providerCpuUsPerOrder } = result;
+  print('simulated gateway', { 'orders/s': simulated.ordersPerSecond, 'CPU us/order': simulated.cpuUsPerOrder });
+  print('provider', { 'orders/s': charged.ordersPerSecond, 'CPU us/order': charged.cpuUsPerOrder, 'of the provider': providerCpuUsPerOrder });
+  return result;
+};
+
 const main = async (): Promise<void> => {
   const options = parseArguments();
   const report: Record<string, unknown> = { at: new Date().toISOString(), node: process.version, generator: 'wrk' };
@@ -141,6 +149,7 @@ const main = async (): Promise<void> => {
     if (options.parts.has('members')) report['members'] = await runMembers(broker);
     if (options.parts.has('burst')) report['burst'] = await runBurst(broker);
     if (options.parts.has('cluster')) report['cluster'] = await runCluster(broker, options);
+    if (options.parts.has('provider')) report['provider'] = await runProvider(broker);
   });
   await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
 };

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { clusterDrills } from './drill/cluster-drills';
 import { playClusterDrills, type ClusterResult } from './drill/cluster-stage';
-import { drills, type Drill } from './drill/drills';
+import { drills as pairDrills, type Drill } from './drill/drills';
+import { providerDrills } from './drill/provider-drills';
 import { startProxy } from './drill/proxy';
 import { createRandom } from './drill/random';
 import { printClusterTable, printTable, printViolations } from './drill/report';
@@ -13,6 +14,8 @@ import { runScript } from './lib/run-script';
 import { withLocalBroker } from './lib/scratch-broker';
 
 const usage = 'usage: npm run drill -- [--cluster] [--list] [--quick] [--seed N] [--json FILE] [name …]';
+
+const drills = [...pairDrills, ...providerDrills];
 
 const readArguments = () => {
   try {

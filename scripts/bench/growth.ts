@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom } from '../drill/random';
 import { createClient } from '../drill/load';
+import { startProvider } from '../drill/provider';
 import { createStage, type Stage } from '../drill/stage';
 import type { LocalBroker } from '../lib/broker';
 import { fill, orderCreated } from './fill';
@@ -56,7 +57,7 @@ export const benchHeld = async (broker: LocalBroker, { held, warmup, seconds }: 
   }
 };
 
-/** How long 1, 2, 3 members of service-b take for a backlog of `orders`, at the settings of `env`. */
+/** How long 1, 2, 3 members of service-b take for a backlog of `orders`, at the settings of `env`, and how much CPU time. */
 export const benchMembers = async (
   broker: LocalBroker, { members, orders, env }: { members: number; orders: number; env: Record<string, string> },
 ) => {
@@ -68,12 +69,27 @@ export const benchMembers = async (
     for (let more = 1; more < members; more += 1) await stage.addMember();
     await stage.untilReady();
     // The group stays, with all its members; what is measured begins with the first record.
-    const startedAt = Date.now();
+    const cpuOfMembers = (): number => stage.members.reduce((sum, member) => sum + cpuMs(member.pid()), 0);
+    const [startedAt, cpuBefore] = [Date.now(), cpuOfMembers()];
     await fillWithOrders(stage, orders, { paid: false });
     await stage.settle(300_000);
-    return { members, ordersPerSecond: orders / ((Date.now() - startedAt) / 1_000) };
+    const cpuUsPerOrder = ((cpuOfMembers() - cpuBefore) * 1_000) / orders;
+    return { members, ordersPerSecond: orders / ((Date.now() - startedAt) / 1_000), cpuUsPerOrder };
   } finally {
     await stage.close();
+  }
+};
+
+/** The same for one member, first with the simulated gateway and then with a provider on this machine. */
+export const benchProvider = async (broker: LocalBroker, { orders }: { orders: number }) => {
+  const provider = await startProvider();
+  try {
+    const simulated = await benchMembers(broker, { members: 1, orders, env: {} });
+    const cpuBefore = cpuMs(provider.pid());
+    const charged = await benchMembers(broker, { members: 1, orders, env: { PAYMENT_GATEWAY_URL: provider.url } });
+    return { simulated, charged, providerCpuUsPerOrder: ((cpuMs(provider.pid()) - cpuBefore) * 1_000) / orders };
+  } finally {
+    await provider.close();
   }
 };
 

@@ -9,6 +9,9 @@ import type { LocalBroker } from '../lib/broker';
 import type { DltRun } from './service';
 import type { Stage } from './stage';
 
+/** What runs beside the pair: how the services find it, and what is found wrong with it at the end. */
+export type Beside = { env: Record<string, string>; check: (stage: Stage) => Promise<string[]>; close: () => Promise<void> };
+
 /** What a drill does to the system while the load runs; it throws, with a sentence, when something it expects does not come. */
 export type Drill = {
   name: string;
@@ -20,6 +23,8 @@ export type Drill = {
   env?: Record<string, string>;
   /** The services reach the broker through the runner's TCP proxy. */
   proxied?: boolean;
+  /** Starts what the services need beside the broker, before they are started. */
+  beside?: () => Promise<Beside>;
   /** Runs beside the load. Returns how many faults it injected. */
   faults: (stage: Stage & { broker: LocalBroker }) => Promise<number>;
   /** Instead of the steady load. */

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Drill } from './drills';
+import type { Beside, Drill } from './drills';
 import { checkInvariants, type Counts } from './invariants';
 import { createStage, type Stage } from './stage';
 
@@ -22,7 +22,7 @@ export type Result = Counts & {
 };
 
 /** What the invariants say of a drill that has come to its end, settled or not. */
-const judge = async (stage: Stage): Promise<Pick<Result, 'settleSeconds' | 'violations' | 'duplicates' | 'outcomeGapMs' | keyof Counts>> => {
+const judge = async (stage: Stage, drill: Pick<Drill, 'env'>, beside: Beside | undefined): Promise<Pick<Result, 'settleSeconds' | 'violations' | 'duplicates' | 'outcomeGapMs' | keyof Counts>> => {
   const violations: string[] = [];
   // What does not settle is looked at all the same: it tells what is missing.
   const settleSeconds = await stage.settle().catch((error: unknown) => {
@@ -34,8 +34,11 @@ const judge = async (stage: Stage): Promise<Pick<Result, 'settleSeconds' | 'viol
     if (!service.running()) violations.push(`${service.name} is not running at the end`);
     for (const { code } of service.crashes()) violations.push(`${service.name} ended by itself with exit code ${code}`);
   }
-  const { violations: broken, counts, duplicates, outcomeGapMs } = await checkInvariants(stage);
-  return { settleSeconds, duplicates, outcomeGapMs, ...counts, violations: [...violations, ...broken] };
+  const { violations: broken, counts, duplicates, outcomeGapMs } = await checkInvariants({
+    ...stage, fatesVary: beside !== undefined, redriveMax: Number(drill.env?.REDRIVE_MAX ?? 3),
+  });
+  violations.push(...broken, ...await beside?.check(stage) ?? []);
+  return { settleSeconds, duplicates, outcomeGapMs, ...counts, violations };
 };
 
 /**
@@ -47,7 +50,8 @@ export const runDrill = async (
   drill: Omit<Drill, 'faults'>, on: Omit<Parameters<typeof createStage>[0], 'name' | 'perSecond' | 'env'>,
   faults: (stage: Stage) => Promise<number>, andThen: (stage: Stage) => string[] = () => [],
 ): Promise<Result> => {
-  const stage = await createStage({ name: drill.name, perSecond: drill.perSecond, ...(drill.env && { env: drill.env }), ...on });
+  const beside = await drill.beside?.();
+  const stage = await createStage({ name: drill.name, perSecond: drill.perSecond, env: { ...drill.env, ...beside?.env }, ...on });
   const result: Result = {
     drill: drill.name, what: drill.what, orders: 0, faults: 0, falseAccepts: 0, lost: 0, committedEarly: 0, paidTwice: 0,
     duplicates: 0, refused: 0, longestOutageMs: 0, outcomeGapMs: 0, settleSeconds: 0, violations: [],
@@ -56,7 +60,7 @@ export const runDrill = async (
     await stage.untilReady();
     const loading = drill.load?.(stage) ?? stage.load.run({ seconds: drill.seconds });
     const [, injected] = await Promise.all([loading, faults(stage)]);
-    Object.assign(result, await judge(stage));
+    Object.assign(result, await judge(stage, drill, beside));
     result.faults = injected;
     result.violations.push(...andThen(stage));
   } catch (error) {
@@ -72,6 +76,7 @@ export const runDrill = async (
       }
     }
     await stage.close();
+    await beside?.close();
   }
   return result;
 };

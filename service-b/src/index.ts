@@ -10,7 +10,7 @@ import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher, type OutcomeRecord, type Position } from './kafka/publisher';
 import { redriveCountOf } from './kafka/redrive-headers';
 import { positionAttributes, recordAttributes } from './kafka/span-attributes';
-import { createSimulatedGateway } from './processors/gateway';
+import { createGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
@@ -54,13 +54,18 @@ const start = async (env: Env): Promise<void> => {
   };
 
   const processOrder = createProcessOrder({
-    gateway: createSimulatedGateway({
+    gateway: createGateway({
+      url: env.PAYMENT_GATEWAY_URL,
+      timeoutMs: env.PAYMENT_TIMEOUT_MS,
+      concurrency: env.PAYMENT_CONCURRENCY,
       successRate: env.PAYMENT_SUCCESS_RATE,
       transientRate: env.PAYMENT_TRANSIENT_RATE,
       latencyMs: env.PAYMENT_LATENCY_MS,
-      concurrency: env.PAYMENT_CONCURRENCY,
+      onUnexpected: (answer) => logger.error('payment gateway gave an unexpected answer', answer),
     }),
     onAnswer: metrics.answered,
+    onRetry: ({ record: { topic, partition, message, trace }, ...retry }) =>
+      trail.log('payment retried', { ...retry, traceId: traceIdOf(trace), topic, partition, offset: message.offset }),
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
     publishPayment: async (event, { partition, message, trace }, signal) => {

@@ -4,18 +4,32 @@ import { commonSettings, groupId, integer, name, parseSettings, share } from './
 
 export { InvalidEnvironmentError, tracesUrlOf } from './settings';
 
+/** Basic authentication of an address is sent as it reads decoded. */
+const canDecode = (url: string): boolean => {
+  try {
+    const { username, password } = new URL(url);
+    decodeURIComponent(`${username}${password}`);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const gatewayUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).refine(canDecode, 'has credentials that are not percent-encoded');
+
 /** Every setting of the service with its default; `.env.example` documents them and is tested against this schema. */
 export const envSchema = z.object({
   ...commonSettings,
   PORT: integer(0, 65_535).default(3002),
   KAFKA_CLIENT_ID: name.default('service-b'),
   KAFKA_GROUP_ID: groupId('service-a-consumers').default('service-b-consumers'),
+  PAYMENT_GATEWAY_URL: gatewayUrl.optional(),
+  PAYMENT_TIMEOUT_MS: integer(1, 60_000).default(10_000),
+  PAYMENT_CONCURRENCY: integer(1, 10_000).default(256),
   PAYMENT_SUCCESS_RATE: share.default(0.8),
   PAYMENT_TRANSIENT_RATE: share.default(0.02),
   PAYMENT_LATENCY_MS: integer(0, 60_000).default(0),
   PAYMENT_MAX_RETRIES: integer(0, 20).default(3),
   PAYMENT_RETRY_BASE_MS: integer(1, 60_000).default(100),
-  PAYMENT_CONCURRENCY: integer(1, 10_000).default(256),
   REDRIVE_MAX: integer(0, 1_000_000).default(3),
 });
 

@@ -1,56 +1,59 @@
-import { setTimeout } from 'node:timers/promises';
-import { murmur2 } from '../kafka/partitioner';
-import { createLimiter } from '../utils/limiter';
+import { boundGateway } from './bound-gateway';
+import { createHttpGateway, type Unexpected } from './http-gateway';
+import { createSimulatedGateway, type Fate } from './simulated-gateway';
 
 export type ChargeRequest = {
   orderId: string;
-  /** Idempotency key: whatever was approved under it is never charged again. */
-  paymentId: string;
+  /** A UUID, one for each order and redrive, the same for every attempt and redelivery: under it an order is charged once at most. */
+  idempotencyKey: string;
   amount: number;
   currency: string;
-  /** How often the order was put back after a failure; each time the gateway decides anew. */
+  /** How often the order was put back after a failure; each time has a key of its own. */
   redrive: number;
   /** 0 for the first try. */
   attempt: number;
 };
 
-export type ChargeResult = { kind: 'approved' } | { kind: 'declined'; reason: string } | { kind: 'unavailable'; reason: string };
+export type ChargeResult =
+  /** Charged, now or before, under whatever key. */
+  | { kind: 'approved' }
+  /** Not charged, and asking again cannot help. */
+  | { kind: 'declined'; reason: string }
+  /** Nobody knows, or not now: it may have been charged. It is asked again under the same key, `retryAfterMs` later if that is told. */
+  | { kind: 'unavailable'; reason: string; retryAfterMs?: number }
+  /** Known at the provider with another amount or currency. Never charged, never asked again. */
+  | { kind: 'conflict'; reason: string };
 
-/** Charges an order once, however often it is called with one `paymentId`. Rejects only when `signal` aborts. */
+/**
+ * Charges an order. Whoever plugs in a provider keeps this, or a promise of the pair breaks (docs/gateway.md says which):
+ * - The first final answer under an `idempotencyKey` is given again to every later call with it; another amount or currency is a
+ *   `conflict`.
+ * - A provider replays what it saved, so a redrive has a new key. Before it charges under that (`redrive` above 0), the gateway looks up
+ *   what is known of the order: approved is the answer, under way is `unavailable`, and only without either is it charged.
+ * - What is not known is `unavailable`, never `declined`: a lost answer may be that of a charge.
+ * It may throw, hang, or answer rubbish: `createGateway` makes each of them `unavailable` within the deadline. `signal` aborts at the
+ * deadline and when nobody waits any more; what comes later is ignored.
+ */
 export type Gateway = (request: ChargeRequest, signal: AbortSignal) => ChargeResult | Promise<ChargeResult>;
 
-export type Fate = { successRate: number; transientRate: number };
-
-/** A number in [0, 1) that depends on the order alone; `trait` makes independent ones of it. */
-const draw = (trait: string, orderId: string): number => {
-  const first = murmur2(Buffer.from(`${trait}:${orderId}`));
-  // A second round: neighbouring ids differ in few bits, and one round of murmur2 leaves that visible in the high bits.
-  return (murmur2(Buffer.from(`${first}:${trait}`)) >>> 0) / 2 ** 32;
+export type GatewaySettings = Fate & {
+  /** Base address of a provider; without one it is simulated. */
+  url: string | undefined;
+  /** Of each call of the simulation. */
+  latencyMs: number;
+  /** Deadline of a call, from when it has its place among the `concurrency` that may be under way. */
+  timeoutMs: number;
+  concurrency: number;
+  onUnexpected: (answer: Unexpected) => void;
 };
 
 /**
- * How often the gateway is unavailable before it answers: 0 for all but `transientRate` of the draws;
- * for those once with a chance of 1/2, twice with 1/4, and so on.
+ * The one place to plug in: another provider is a `Gateway` that stands here in the place of the HTTP client.
+ * @returns a gateway that never throws, always answers, and rejects only when its signal aborts
  */
-const outagesBefore = (u: number, transientRate: number): number =>
-  (u < transientRate ? 1 + Math.floor(-Math.log2(1 - u / transientRate)) : 0);
-
-/** The simulation: a pure function of order, redrive and attempt, so that a redelivered order meets the same fate. */
-export const decidePayment = (
-  { orderId, redrive, attempt }: Pick<ChargeRequest, 'orderId' | 'redrive' | 'attempt'>, { successRate, transientRate }: Fate,
-): ChargeResult => {
-  const drawOf = (trait: string): number => draw(redrive === 0 ? trait : `${trait}:${redrive}`, orderId);
-  if (attempt < outagesBefore(drawOf('outage'), transientRate)) return { kind: 'unavailable', reason: 'gateway unavailable' };
-  return drawOf('charge') < successRate ? { kind: 'approved' } : { kind: 'declined', reason: 'payment gateway declined' };
-};
-
-/** A stand-in for a payment provider: answers after `latencyMs`, and works on at most `concurrency` calls at a time. */
-export const createSimulatedGateway = ({ latencyMs, concurrency, ...fate }: Fate & { latencyMs: number; concurrency: number }): Gateway => {
-  const decide = (request: ChargeRequest): ChargeResult => decidePayment(request, fate);
-  if (latencyMs === 0) return decide;
-  const limit = createLimiter(concurrency);
-  return (request, signal) => limit(async () => {
-    await setTimeout(latencyMs, undefined, { signal });
-    return decide(request);
-  });
+export const createGateway = ({ url, latencyMs, timeoutMs, concurrency, onUnexpected, ...fate }: GatewaySettings): Gateway => {
+  const simulated = createSimulatedGateway({ ...fate, latencyMs });
+  // A pure function that answers at once needs no bounds, and every order would pay for them.
+  if (url === undefined && latencyMs === 0) return simulated;
+  return boundGateway({ gateway: url === undefined ? simulated : createHttpGateway({ url, onUnexpected }), timeoutMs, concurrency });
 };

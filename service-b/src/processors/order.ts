@@ -33,3 +33,8 @@ export class PaymentDeclinedError extends PaymentError {
 export class GatewayUnavailableError extends PaymentError {
   override readonly name = 'GatewayUnavailableError';
 }
+
+/** The provider knows the order with another amount or currency; it is never charged a second time. */
+export class PaymentConflictError extends PaymentError {
+  override readonly name = 'PaymentConflictError';
+}

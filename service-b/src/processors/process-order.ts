@@ -1,24 +1,30 @@
 import { hash, randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import type { ConsumedRecord } from '../kafka/dead-letter';
 import { readOrder, type PaymentCompleted } from '../kafka/messages';
 import { redriveCountOf } from '../kafka/redrive-headers';
+import { pause } from '../utils/when-aborted';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
-import { GatewayUnavailableError, PaymentDeclinedError, type Order } from './order';
+import { GatewayUnavailableError, PaymentConflictError, PaymentDeclinedError, type Order } from './order';
 
-/** Namespace of payment ids. Changing it would pay every redelivered order a second time. */
+/** Namespace of payment ids and idempotency keys. Changing it would pay every redelivered order a second time. */
 const PAYMENT_NAMESPACE = '6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34';
 const namespaceBytes = Buffer.from(PAYMENT_NAMESPACE.replaceAll('-', ''), 'hex');
 
 /**
- * The one payment id that an order can ever have: UUIDv5 of its `orderId`, the SHA-1 of namespace and name with the version and variant
- * bits set (RFC 9562, section 5.5). The `uuid` package gives the same at three times the cost.
+ * UUIDv5: the SHA-1 of namespace and name with the version and variant bits set (RFC 9562, section 5.5). The `uuid` package gives the same
+ * at three times the cost.
  */
-export const paymentIdOf = (orderId: string): string => {
-  const hex = hash('sha1', Buffer.concat([namespaceBytes, Buffer.from(orderId)]), 'hex');
+const uuidV5 = (name: string): string => {
+  const hex = hash('sha1', Buffer.concat([namespaceBytes, Buffer.from(name)]), 'hex');
   const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 0b11]!;
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };
+
+/** The one payment id that an order can ever have. */
+export const paymentIdOf = (orderId: string): string => uuidV5(orderId);
+
+/** The idempotency key of an order at its `redrive`, 0 for its first record: that of the first is the payment id. */
+export const idempotencyKeyOf = (orderId: string, redrive: number): string => uuidV5(redrive === 0 ? orderId : `${orderId}:${redrive}`);
 
 /** Resolves once all in-sync replicas hold the payment; keeps trying until then. Rejects only when `signal` aborts. */
 export type PublishPayment = (event: PaymentCompleted, record: ConsumedRecord, signal: AbortSignal) => Promise<void>;
@@ -29,9 +35,15 @@ export type PublishDeadLetter = (
   signal: AbortSignal,
 ) => Promise<void>;
 
+/** The longest wait before a retry, in milliseconds, whoever asks for it. */
+const MAX_WAIT_MS = 10_000;
+
 /** Exponential backoff with full jitter on the upper half: between a half and the whole of `baseMs * 2^attempt`, at most 10 s. */
 export const backoffMs = (attempt: number, baseMs: number, random: () => number = Math.random): number =>
-  Math.min(baseMs * 2 ** attempt, 10_000) * (0.5 + random() / 2);
+  Math.min(baseMs * 2 ** attempt, MAX_WAIT_MS) * (0.5 + random() / 2);
+
+/** A retry of the gateway that is about to be made: `attempt` 1 for the first one. */
+export type Retry = { record: ConsumedRecord; orderId: string; attempt: number; reason: string; retryInMs: number };
 
 const completed = (order: Order, paymentId: string): PaymentCompleted => {
   const now = new Date().toISOString();
@@ -47,50 +59,52 @@ const toError = (error: unknown): Error => (error instanceof Error ? error : new
 
 type Charge = { record: ConsumedRecord; order: Order; request: ChargeRequest };
 
-/** A gateway that throws has not answered: the same as unavailable. */
-const noAnswer = (error: unknown, signal: AbortSignal): ChargeResult => {
-  signal.throwIfAborted();
-  return { kind: 'unavailable', reason: toError(error).message };
+const failureOf = (result: Exclude<ChargeResult, { kind: 'approved' }>): Error => {
+  switch (result.kind) {
+    case 'declined': return new PaymentDeclinedError(result.reason);
+    case 'conflict': return new PaymentConflictError(result.reason);
+    case 'unavailable': return new GatewayUnavailableError(result.reason);
+  }
 };
 
 export type ProcessOrder = ReturnType<typeof createProcessOrder>;
 
 /** What a record of `orders` means: exactly one outcome, a payment or a dead letter. */
-export const createProcessOrder = ({ gateway, onAnswer, publishPayment, publishDeadLetter, maxRetries, retryBaseMs }: {
+export const createProcessOrder = ({ gateway, onAnswer, onRetry, publishPayment, publishDeadLetter, maxRetries, retryBaseMs }: {
+  /** As `createGateway` makes it: bounded, and it rejects only when its signal aborts. */
   gateway: Gateway;
   /** Hears of each answer of the gateway; `attempt` is 0 for the first call for an order. */
   onAnswer: (answer: ChargeResult['kind'], attempt: number) => void;
+  onRetry: (retry: Retry) => void;
   publishPayment: PublishPayment;
   publishDeadLetter: PublishDeadLetter;
   maxRetries: number;
   retryBaseMs: number;
 }) => {
-  const ask = (request: ChargeRequest, signal: AbortSignal): ChargeResult | Promise<ChargeResult> => {
-    let answer: ChargeResult | Promise<ChargeResult>;
-    try {
-      answer = gateway(request, signal);
-    } catch (error) {
-      answer = Promise.reject(toError(error));
-    }
-    return answer instanceof Promise ? answer.catch((error: unknown) => noAnswer(error, signal)) : answer;
+  const retry = (charge: Charge, { reason, retryAfterMs = 0 }: ChargeResult & { kind: 'unavailable' }, signal: AbortSignal): Promise<void> => {
+    const { record, request } = charge;
+    const attempt = request.attempt + 1;
+    const retryInMs = Math.round(Math.max(backoffMs(request.attempt, retryBaseMs), Math.min(retryAfterMs, MAX_WAIT_MS)));
+    onRetry({ record, orderId: request.orderId, attempt, reason, retryInMs });
+    return pause(retryInMs, signal).then(() => tryCharge({ ...charge, request: { ...request, attempt } }, signal));
   };
 
   // Plain functions: an async one holds some hundred bytes for as long as an order is on its way, and one that need not wait costs turns.
   const conclude = (charge: Charge, result: ChargeResult, signal: AbortSignal): Promise<void> => {
     const { record, order, request } = charge;
-    const { paymentId, attempt } = request;
+    const { attempt, redrive } = request;
     onAnswer(result.kind, attempt);
-    if (result.kind === 'approved') return publishPayment(completed(order, paymentId), record, signal);
-    if (result.kind === 'unavailable' && attempt < maxRetries) {
-      return setTimeout(backoffMs(attempt, retryBaseMs), undefined, { signal })
-        .then(() => tryCharge({ ...charge, request: { ...request, attempt: attempt + 1 } }, signal));
+    if (result.kind === 'approved') {
+      // The first key is the payment id: most orders need only one hash.
+      const paymentId = redrive === 0 ? request.idempotencyKey : paymentIdOf(order.orderId);
+      return publishPayment(completed(order, paymentId), record, signal);
     }
-    const error = result.kind === 'declined' ? new PaymentDeclinedError(result.reason) : new GatewayUnavailableError(result.reason);
-    return publishDeadLetter({ record, error, retryCount: attempt }, signal);
+    if (result.kind === 'unavailable' && attempt < maxRetries) return retry(charge, result, signal);
+    return publishDeadLetter({ record, error: failureOf(result), retryCount: attempt }, signal);
   };
 
   const tryCharge = (charge: Charge, signal: AbortSignal): Promise<void> => {
-    const answer = ask(charge.request, signal);
+    const answer = gateway(charge.request, signal);
     return answer instanceof Promise ? answer.then((result) => conclude(charge, result, signal)) : conclude(charge, answer, signal);
   };
 
@@ -107,7 +121,7 @@ export const createProcessOrder = ({ gateway, onAnswer, publishPayment, publishD
     }
     const { orderId, amount, currency } = order;
     const redrive = redriveCountOf(record.message.headers);
-    const request = { orderId, paymentId: paymentIdOf(orderId), amount, currency, redrive, attempt: 0 };
+    const request = { orderId, idempotencyKey: idempotencyKeyOf(orderId, redrive), amount, currency, redrive, attempt: 0 };
     return tryCharge({ record, order, request }, signal);
   };
 };

@@ -5,9 +5,9 @@ import { createMeters, forEachOf, LATENCY_SECONDS } from './meters';
 export type Outcome = 'paid' | 'dead_lettered';
 
 const OUTCOMES: Record<Outcome, true> = { paid: true, dead_lettered: true };
-const ANSWERS: Record<ChargeResult['kind'], true> = { approved: true, declined: true, unavailable: true };
+const ANSWERS: Record<ChargeResult['kind'], true> = { approved: true, declined: true, unavailable: true, conflict: true };
 /** Other names are counted together, so that no error can make more of them. */
-const ERROR_TYPES = ['InvalidOrderError', 'PaymentDeclinedError', 'GatewayUnavailableError'];
+const ERROR_TYPES = ['InvalidOrderError', 'PaymentDeclinedError', 'PaymentConflictError', 'GatewayUnavailableError'];
 /** No order waits longer in a topic that keeps its records for a week: an older time is not that of a posting, such as one in seconds. */
 const PLAUSIBLE_SECONDS = 30 * 86_400;
 

@@ -26,6 +26,7 @@ describe('settings are taken', () => {
       ORDERS_TOPIC: 'orders',
       PAYMENTS_TOPIC: 'payments',
       DLT_TOPIC: 'orders.DLT',
+      PAYMENT_TIMEOUT_MS: 10_000,
       PAYMENT_SUCCESS_RATE: 0.8,
       PAYMENT_TRANSIENT_RATE: 0.02,
       PAYMENT_LATENCY_MS: 0,
@@ -45,8 +46,14 @@ describe('12.20 settings are refused', () => {
   test.each([
     ['PAYMENT_SUCCESS_RATE', '1.1'], ['PAYMENT_SUCCESS_RATE', '80%'], ['PAYMENT_SUCCESS_RATE', '8e-1'], ['PAYMENT_TRANSIENT_RATE', '-0.1'],
     ['PAYMENT_TRANSIENT_RATE', 'NaN'], ['PAYMENT_LATENCY_MS', '60001'], ['PAYMENT_MAX_RETRIES', '21'], ['PAYMENT_MAX_RETRIES', '1.5'],
+    ['PAYMENT_TIMEOUT_MS', '0'], ['PAYMENT_TIMEOUT_MS', '60001'], ['PAYMENT_GATEWAY_URL', 'provider:3003'], ['PAYMENT_GATEWAY_URL', 'ftp://provider'],
+    ['PAYMENT_GATEWAY_URL', 'http://'], ['PAYMENT_GATEWAY_URL', 'http://provider:99999'], ['PAYMENT_GATEWAY_URL', 'http://a:%zz@provider'],
     ['PAYMENT_RETRY_BASE_MS', '0'], ['PAYMENT_CONCURRENCY', '0'], ['REDRIVE_MAX', '-1'], ['KAFKA_GROUP_ID', 'service-a-consumers'],
   ])('When %s is %p, then the message names it', (name, value) => {
     expect(faultsOf({ [name]: value })).toMatch(new RegExp(`^Invalid settings: ${name}: `));
+  });
+
+  test('When the address of the provider is faulty, then the message does not show its password', () => {
+    expect(faultsOf({ PAYMENT_GATEWAY_URL: 'http://shop:secret%zz@provider' })).not.toContain('secret');
   });
 });

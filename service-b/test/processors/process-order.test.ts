@@ -1,9 +1,11 @@
 import { v5 as uuidV5 } from 'uuid';
 import type { ConsumedRecord } from '../../src/kafka/dead-letter';
 import type { PaymentCompleted } from '../../src/kafka/messages';
-import { decidePayment, type ChargeRequest, type ChargeResult } from '../../src/processors/gateway';
-import { backoffMs, createProcessOrder, paymentIdOf } from '../../src/processors/process-order';
-import { anOrder, anOrderCreated, aRecord, aRecordOf, bytesOf, headersOfPairs, orderIdOf } from '../support/builders';
+import { boundGateway } from '../../src/processors/bound-gateway';
+import type { ChargeRequest, ChargeResult } from '../../src/processors/gateway';
+import { backoffMs, createProcessOrder, idempotencyKeyOf, paymentIdOf, type Retry } from '../../src/processors/process-order';
+import { decidePayment } from '../../src/processors/simulated-gateway';
+import { aChargeRequest, anOrder, anOrderCreated, aRecord, aRecordOf, bytesOf, headersOfPairs, orderIdOf } from '../support/builders';
 import { eventually, sample } from '../support/fakes';
 
 const approved: ChargeResult = { kind: 'approved' };
@@ -18,13 +20,16 @@ const aProcessor = (answers: Answer[] = [approved], { maxRetries = 3, retryBaseM
   const payments: PaymentCompleted[] = [];
   const deadLetters: { record: ConsumedRecord; error: string; message: string; retryCount: number }[] = [];
   const answered: string[] = [];
+  const retries: Retry[] = [];
+  const gateway = (request: ChargeRequest): ChargeResult | Promise<ChargeResult> => {
+    asked.push(request);
+    const answer = answers[Math.min(asked.length, answers.length) - 1]!;
+    return typeof answer === 'function' ? answer() : answer;
+  };
   const process = createProcessOrder({
     onAnswer: (answer, attempt) => void answered.push(`${answer} ${attempt}`),
-    gateway: (request) => {
-      asked.push(request);
-      const answer = answers[Math.min(asked.length, answers.length) - 1]!;
-      return typeof answer === 'function' ? answer() : answer;
-    },
+    onRetry: (retry) => void retries.push(retry),
+    gateway: boundGateway({ gateway, timeoutMs: 5_000, concurrency: 10 }),
     publishPayment: async (event) => void payments.push(event),
     publishDeadLetter: async ({ record, error, retryCount }) =>
       void deadLetters.push({ record, error: error.name, message: error.message, retryCount }),
@@ -33,7 +38,7 @@ const aProcessor = (answers: Answer[] = [approved], { maxRetries = 3, retryBaseM
   });
   const run = (record = aRecord(), signal = new AbortController().signal) => process(record, signal);
   const outcomes = () => ({ payments: payments.length, deadLetters: deadLetters.map(({ error, retryCount }) => `${error} after ${retryCount}`) });
-  return { run, asked, answered, payments, deadLetters, outcomes };
+  return { run, asked, answered, retries, payments, deadLetters, outcomes };
 };
 
 describe('an order is paid', () => {
@@ -52,18 +57,26 @@ describe('an order is paid', () => {
     }]);
   });
 
-  test('When the gateway is asked, then it is given the payment id as the idempotency key, and which attempt it is', async () => {
+  test('When the gateway is asked again, then it is under the same idempotency key, which is the payment id', async () => {
     const { run, asked, answered } = aProcessor([unavailable, approved]);
     await run();
     expect(answered).toEqual(['unavailable 0', 'approved 1']);
-    const request = { orderId: orderIdOf(0), paymentId: paymentIdOf(orderIdOf(0)), amount: 99.99, currency: 'USD', redrive: 0 };
-    expect(asked).toEqual([{ ...request, attempt: 0 }, { ...request, attempt: 1 }]);
+    expect(asked).toEqual([aChargeRequest({ attempt: 0 }), aChargeRequest({ attempt: 1 })]);
+    expect(asked[0]!.idempotencyKey).toBe(paymentIdOf(orderIdOf(0)));
   });
 
-  test('When the record was put back, then the gateway is told how often, and the payment id is the same', async () => {
-    const { run, asked } = aProcessor();
+  test('When the record was put back, then it is charged under a key of its own, and the payment id is the same', async () => {
+    const { run, asked, payments } = aProcessor([unavailable, approved]);
     await run(aRecord({ headers: { 'redrive-count': Buffer.from('2') } }));
-    expect(asked).toMatchObject([{ redrive: 2, attempt: 0, paymentId: paymentIdOf(orderIdOf(0)) }]);
+    const idempotencyKey = idempotencyKeyOf(orderIdOf(0), 2);
+    expect(asked).toEqual([0, 1].map((attempt) => aChargeRequest({ redrive: 2, attempt, idempotencyKey })));
+    expect(payments[0]!.data.paymentId).toBe(paymentIdOf(orderIdOf(0)));
+  });
+
+  test('When keys of many orders and redrives are made, then no two are the same, and each is what the uuid package makes of it', () => {
+    const keys = Array.from({ length: 50 }, (_, i) => [0, 1, 2].map((redrive) => idempotencyKeyOf(orderIdOf(i), redrive))).flat();
+    expect(new Set(keys).size).toBe(150);
+    expect(keys[1]).toBe(uuidV5(`${orderIdOf(0)}:1`, '6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34'));
   });
 
   test('When the same order comes twice, then both payments have one payment id', async () => {
@@ -103,6 +116,7 @@ describe('an order is dead-lettered', () => {
     ['declined after the gateway was unavailable', [unavailable, unavailable, declined], 'PaymentDeclinedError after 2'],
     ['unavailable for ever', [unavailable], 'GatewayUnavailableError after 3'],
     ['throwing at once, for ever', [() => { throw new Error('no route'); }], 'GatewayUnavailableError after 3'],
+    ['in conflict with what it knows', [{ kind: 'conflict', reason: 'another amount' }], 'PaymentConflictError after 0'],
     ['throwing for ever', [() => Promise.reject(new Error('socket closed'))], 'GatewayUnavailableError after 3'],
   ])('When the gateway is %s, then there is one dead letter with the true retry count', async (_what, answers, deadLetter) => {
     const { run, outcomes } = aProcessor(answers);
@@ -144,6 +158,7 @@ describe('every fate of the simulation', () => {
     const note = (orderId: string, what: string): void => void outcomes.set(orderId, [...(outcomes.get(orderId) ?? []), what]);
     const process = createProcessOrder({
       onAnswer: () => undefined,
+      onRetry: () => undefined,
       gateway: (request) => decidePayment(request, fate),
       publishPayment: async ({ data }) => note(data.orderId, 'approved'),
       publishDeadLetter: async ({ record, error }) => note(String(record.message.key), error.name),
@@ -152,9 +167,44 @@ describe('every fate of the simulation', () => {
     });
     const ids = Array.from({ length: 2_000 }, (_, number) => orderIdOf(number));
     await Promise.all(ids.map((id) => process(aRecordOf(id), new AbortController().signal)));
-    const names = { approved: 'approved', declined: 'PaymentDeclinedError', unavailable: 'GatewayUnavailableError' };
+    const names = { approved: 'approved', declined: 'PaymentDeclinedError', unavailable: 'GatewayUnavailableError', conflict: 'PaymentConflictError' };
     const decided = (orderId: string) => names[decidePayment({ orderId, redrive: 0, attempt: 3 }, fate).kind];
     expect(ids.map((id) => outcomes.get(id))).toEqual(ids.map((id) => [decided(id)]));
+  });
+});
+
+describe('12.22 a retry is told', () => {
+  test('When the gateway is unavailable, then each retry is told with its number, its reason and its record, and the first call is not', async () => {
+    const { run, retries } = aProcessor([unavailable, { kind: 'unavailable', reason: 'another one' }, approved]);
+    const record = aRecord();
+    await run(record);
+    const retryInMs = expect.any(Number) as number;
+    expect(retries).toEqual([
+      { record, orderId: orderIdOf(0), attempt: 1, reason: 'gateway unavailable', retryInMs },
+      { record, orderId: orderIdOf(0), attempt: 2, reason: 'another one', retryInMs },
+    ]);
+  });
+
+  test('When no retry is left, then none is told', async () => {
+    const { run, retries } = aProcessor([unavailable], { maxRetries: 1 });
+    await run();
+    expect(retries.map(({ attempt }) => attempt)).toEqual([1]);
+  });
+
+  test.each([
+    ['longer than the backoff', 40, 40],
+    ['shorter than the backoff', 0, 1],
+    ['longer than anybody waits', 3_600_000, 10_000],
+  ])('When the gateway asks for a wait that is %s, then it is heeded within its limits', async (_what, retryAfterMs, waitMs) => {
+    const { run, retries } = aProcessor([{ kind: 'unavailable', reason: 'too many', retryAfterMs }, approved]);
+    const abort = new AbortController();
+    const startedAt = performance.now();
+    const done = run(aRecord(), abort.signal);
+    await eventually(() => retries.length === 1);
+    expect(retries[0]!.retryInMs).toBe(waitMs);
+    if (waitMs === 10_000) abort.abort();
+    await done.catch(() => undefined);
+    if (waitMs < 10_000) expect(performance.now() - startedAt).toBeGreaterThanOrEqual(waitMs - 2);
   });
 });
 

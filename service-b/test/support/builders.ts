@@ -1,6 +1,8 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import type { ConsumedRecord } from '../../src/kafka/dead-letter';
 import { blockOf, createHeaderWriter, eachHeader, headersOf, type Headers } from '../../src/kafka/record-headers';
+import type { ChargeRequest } from '../../src/processors/gateway';
+import { idempotencyKeyOf } from '../../src/processors/process-order';
 
 /** An id like that of the example order, with another last digit or digits. */
 export const orderIdOf = (number: number): string => `550e8400-e29b-41d4-a716-44665544${String(number).padStart(4, '0')}`;
@@ -36,6 +38,12 @@ export const aRecord = (differences: Partial<KafkaMessage> = {}): ConsumedRecord
 
 export const aRecordOf = (orderId: string): ConsumedRecord =>
   aRecord({ key: Buffer.from(orderId), value: bytesOf(anOrderCreated({ data: anOrder({ orderId }) })) });
+
+/** The first call of the gateway for the example order, unless told otherwise. */
+export const aChargeRequest = (differences: Partial<ChargeRequest> = {}): ChargeRequest => {
+  const request = { orderId: orderIdOf(0), amount: 99.99, currency: 'USD', redrive: 0, attempt: 0, ...differences };
+  return { idempotencyKey: idempotencyKeyOf(request.orderId, request.redrive), ...request };
+};
 
 /** Pseudo-random numbers in [0, 1) that are the same for the same seed (mulberry32). */
 export const seededRandom = (seed: number) => (): number => {
