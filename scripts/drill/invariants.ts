@@ -87,20 +87,33 @@ export const handledNotCommitted = async (brokers: string, topics: Topics, commi
     .map(({ partition, offset }) => `${partition}/${offset}`);
 };
 
-/**
- * Reads the three topics with an independent client and holds them, and every answer of service-a, against the contract's promises.
- * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed.
- */
+type Judged = { violations: string[]; duplicates: number; records: number };
+
+/** Reads the three topics with an independent client and judges them. */
 export const checkInvariants = async ({ brokers, topics, load, commits }: {
   brokers: string;
   topics: Topics;
   load: Load;
   commits: CommitSample[];
-}): Promise<{ violations: string[]; duplicates: number; records: number }> => {
-  const violations = [...load.violations];
+}): Promise<Judged> => {
   const [orders, payments, deadLetters] = [
     await readTopic(brokers, topics.orders), await readTopic(brokers, topics.payments), await readTopic(brokers, topics.deadLetters),
   ];
+  return judge({ orders, payments, deadLetters, load, commits });
+};
+
+/**
+ * Holds the records of the three topics, and every answer of service-a, against the contract's promises.
+ * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed.
+ */
+export const judge = async ({ orders, payments, deadLetters, load, commits }: {
+  orders: TopicRecord[];
+  payments: TopicRecord[];
+  deadLetters: TopicRecord[];
+  load: Pick<Load, 'accepted' | 'violations' | 'look'>;
+  commits: CommitSample[];
+}): Promise<Judged> => {
+  const violations = [...load.violations];
   const paid = groupBy(payments.map((record) => ({ ...(json(record) as Payment).data, at: record.appendedAt })), ({ orderId }) => orderId);
   const dead = groupBy(deadLetters.map((record) => ({ ...json(record) as DeadLetter, at: record.appendedAt })),
     ({ originalPartition, originalOffset }) => `${originalPartition}/${originalOffset}`);
