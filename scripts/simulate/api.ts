@@ -18,7 +18,7 @@ type Fields = {
   JoinGroup: { groupId: string } & Parameters<Group['join']>[0];
   SyncGroup: { groupId: string } & Parameters<Group['sync']>[0];
   Heartbeat: { groupId: string } & Parameters<Group['heartbeat']>[0];
-  LeaveGroup: { groupId: string; members?: { memberId: string }[]; memberId?: string };
+  LeaveGroup: { groupId: string; memberId: string };
   OffsetFetch: { groupId: string; topics: Of<{ partition: number }> };
   OffsetCommit: { groupId: string; groupGenerationId: number; memberId: string; topics: Of<{ partition: number; offset: { toString: () => string } }> };
 };
@@ -116,7 +116,7 @@ export const createApi = ({ cluster, network, clock, random, fetchMax, trace, on
     },
     Fetch: (nodeId, fields, answer) => {
       const first = fetched(nodeId, fields);
-      if (first.found) return answer(first.answer);
+      if (first.found) return void answer(first.answer);
       let over = false;
       const finish = (): void => {
         if (over) return;
@@ -179,10 +179,10 @@ export const createApi = ({ cluster, network, clock, random, fetchMax, trace, on
     },
     Heartbeat: (nodeId, fields, answer) =>
       answer({ errorCode: notCoordinating(nodeId, fields.groupId) || groupOf(fields.groupId).heartbeat(fields) }),
-    LeaveGroup: (nodeId, { groupId, members, memberId = members?.[0]?.memberId ?? '' }, answer) => {
+    LeaveGroup: (nodeId, { groupId, memberId }, answer) => {
       const errorCode = notCoordinating(nodeId, groupId);
-      const code = errorCode || groupOf(groupId).leave(memberId);
-      answer({ throttleTime: 0, clientSideThrottleTime: 0, errorCode, members: [{ memberId, groupInstanceId: null, errorCode: code }] });
+      const members = errorCode === CODE.NONE ? [{ memberId, groupInstanceId: null, errorCode: groupOf(groupId).leave(memberId) }] : [];
+      answer({ throttleTime: 0, clientSideThrottleTime: 0, errorCode, members });
     },
     OffsetFetch: (nodeId, { groupId, topics }, answer) => {
       const errorCode = notCoordinating(nodeId, groupId);
@@ -198,9 +198,9 @@ export const createApi = ({ cluster, network, clock, random, fetchMax, trace, on
       const group = groupOf(groupId);
       const reply = (errorCode: number): void => answer({ throttleTime: 0, clientSideThrottleTime: 0, responses: each(topics, () => ({ errorCode })) });
       const refused = notCoordinating(nodeId, groupId) || group.mayCommit(fields);
-      if (refused !== CODE.NONE) return reply(refused);
+      if (refused !== CODE.NONE) return void reply(refused);
       coordination.append([{}], 5_000, (code) => {
-        if (code !== CODE.NONE) return reply(CODE.GROUP_COORDINATOR_NOT_AVAILABLE);
+        if (code !== CODE.NONE) return void reply(CODE.GROUP_COORDINATOR_NOT_AVAILABLE);
         for (const { topic, partitions } of topics) {
           for (const { partition, offset } of partitions) {
             group.offsets.set(`${topic}/${partition}`, offset.toString());
@@ -214,8 +214,8 @@ export const createApi = ({ cluster, network, clock, random, fetchMax, trace, on
 
   const serve: Serve = (nodeId, { api, fields }, answer) => {
     const [name = '', refusal] = api.split('!');
-    if (name === 'ApiVersions') return answer({ errorCode: 0, throttleTime: 0, clientSideThrottleTime: 0, apiVersions: everyVersion });
-    if (refusal !== undefined) return answer(refuse(name, fields, Number(refusal)));
+    if (name === 'ApiVersions') return void answer({ errorCode: 0, throttleTime: 0, clientSideThrottleTime: 0, apiVersions: everyVersion });
+    if (refusal !== undefined) return void answer(refuse(name, fields, Number(refusal)));
     const handle = handlers[name as keyof Fields] as ((nodeId: number, fields: unknown, answer: Answer) => void) | undefined;
     if (handle === undefined) throw new Error(`the cluster in memory knows no ${name}`);
     handle(nodeId, fields, answer);

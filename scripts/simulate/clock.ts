@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import timersPromises from 'node:timers/promises';
 
 /** Something that acts: a service's process, or the cluster around it. What it started ends with it, and waits while it is frozen. */
@@ -11,6 +12,8 @@ type Handle = { timer: Timer; ref: () => Handle; unref: () => Handle; hasRef: ()
 export type Clock = ReturnType<typeof createClock>;
 
 const START = Date.UTC(2030, 0, 1);
+/** So many timers may fire in one instant. */
+const MOST_AT_ONCE = 100_000;
 const realSetImmediate = globalThis.setImmediate;
 
 export const newActor = (name: string): Actor => ({ name, alive: true, frozen: false, held: [] });
@@ -109,7 +112,10 @@ export const createClock = ({ onError }: { onError: (actor: Actor, error: unknow
       signal?.removeEventListener('abort', abort);
       resolve(value);
     });
-    signal?.addEventListener('abort', abort, { once: true });
+    if (signal === undefined) return;
+    // Many wait under one signal.
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', abort, { once: true });
   });
 
   const fakes = () => {
@@ -176,8 +182,9 @@ export const createClock = ({ onError }: { onError: (actor: Actor, error: unknow
         performance.now = realNow;
       };
     },
-    /** Runs until `done` says so. Rejects when nothing is left to happen. */
+    /** Runs until `done` says so. Rejects when nothing is left to happen, or when time stands still. */
     run: (done: () => boolean): Promise<void> => new Promise((resolve, reject) => {
+      let atThisInstant = 0;
       const step = (): void => {
         if (done()) {
           resolve();
@@ -186,6 +193,11 @@ export const createClock = ({ onError }: { onError: (actor: Actor, error: unknow
         const timer = timers.take();
         if (timer === undefined) {
           reject(new Error('nothing is left to happen'));
+          return;
+        }
+        atThisInstant = timer.at > now ? 0 : atThisInstant + 1;
+        if (atThisInstant > MOST_AT_ONCE) {
+          reject(new Error('time stands still'));
           return;
         }
         now = Math.max(now, timer.at);

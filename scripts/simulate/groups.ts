@@ -98,7 +98,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
   };
 
   const prepare = (): void => {
-    if (state === 'preparing') return completeIfAll();
+    if (state === 'preparing') return void completeIfAll();
     for (const member of members.values()) {
       member.syncing?.(refuseSync(CODE.REBALANCE_IN_PROGRESS));
       member.syncing = undefined;
@@ -156,11 +156,11 @@ export const createGroup = ({ groupId, clock, random, trace }: {
       memberId: string; generationId: number; groupAssignment: { memberId: string; memberAssignment: Buffer }[];
     }, answer: (answer: SyncAnswer) => void): void => {
       const code = check(memberId, generationId);
-      if (code !== CODE.NONE) return answer(refuseSync(code));
-      if (state === 'preparing') return answer(refuseSync(CODE.REBALANCE_IN_PROGRESS));
+      if (code !== CODE.NONE) return void answer(refuseSync(code));
+      if (state === 'preparing') return void answer(refuseSync(CODE.REBALANCE_IN_PROGRESS));
       const member = members.get(memberId)!;
       extendSession(member);
-      if (state === 'stable') return answer({ errorCode: CODE.NONE, memberAssignment: member.assignment });
+      if (state === 'stable') return void answer({ errorCode: CODE.NONE, memberAssignment: member.assignment });
       member.syncing = answer;
       if (memberId !== leaderId) return;
       for (const one of members.values()) {

@@ -11,9 +11,3 @@ declare module 'kafkajs/src/protocol/requests/apiKeys' {
   const apiKeys: Record<string, number>;
   export default apiKeys;
 }
-
-declare module 'kafkajs/src/protocol/encoder' {
-  interface Encoder {
-    writeInt32(value: number): this;
-  }
-}

@@ -42,7 +42,7 @@ export const createLoad = ({ clock, random, a, trace }: {
       clock.after(RETRY_MS, () => post(order));
     };
     a.call(() => again('got no answer'), ({ placeOrder, caughtUp }, done) => {
-      if (!caughtUp()) return done(() => again('refused: state is being rebuilt'));
+      if (!caughtUp()) return void done(() => again('refused: state is being rebuilt'));
       clock.after(PATIENCE_MS, () => done(() => again('waited in vain')));
       placeOrder(order).then(() => done(() => {
         trace(`client: ${order.orderId} accepted`);

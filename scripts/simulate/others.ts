@@ -67,7 +67,7 @@ export const disturb = ({ clock, random, cluster, withinMs, trace }: {
   };
 
   const acts: [name: string, act: () => void][] = [
-    ['order', () => write(orderRecord(random) as NewRecord & { key: Buffer })],
+    ['order', () => write(orderRecord(random))],
     ['poison', () => write({ key: null, ...random.pick(poison)(random) })],
     ['repeat', repeat],
     ['transaction', transaction],

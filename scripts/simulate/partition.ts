@@ -92,7 +92,7 @@ export const createPartition = ({ topic, id, replicas, minIsr, clock, random, ne
       const from = leader;
       clock.after(1 + random.integer(random.next() < 0.1 ? 200 : 8), () => {
         catchingUp.delete(nodeId);
-        if (from !== leader || !network.works(leader) || !network.works(nodeId)) return replicate();
+        if (from !== leader || !network.works(leader) || !network.works(nodeId)) return void replicate();
         held.set(nodeId, records.length);
         if (!isr.includes(nodeId)) isr.push(nodeId);
         advance();
@@ -126,7 +126,7 @@ export const createPartition = ({ topic, id, replicas, minIsr, clock, random, ne
     /** Appends, and answers with a code and the base offset once all of the ISR holds it, or not in time. */
     append: (news: NewRecord[], timeoutMs: number, answer: (code: number, base: number) => void): void => {
       const base = records.length;
-      if (isr.length < minIsr) return answer(CODE.NOT_ENOUGH_REPLICAS, base);
+      if (isr.length < minIsr) return void answer(CODE.NOT_ENOUGH_REPLICAS, base);
       for (const one of news) {
         records.push({
           key: null, value: null, headers: {}, timestamp: String(clock.now()), attributes: 0, isControlRecord: false, aborted: false,
@@ -168,8 +168,8 @@ export const createPartition = ({ topic, id, replicas, minIsr, clock, random, ne
     },
     /** A broker is back; what it held beyond what is committed may differ from the leader's log. */
     regain: (nodeId: number): void => {
-      if (leader === nodeId || !replicas.includes(nodeId)) return replicate();
-      if (leader === -1 && isr.includes(nodeId)) return lead(nodeId);
+      if (leader === nodeId || !replicas.includes(nodeId)) return void replicate();
+      if (leader === -1 && isr.includes(nodeId)) return void lead(nodeId);
       held.set(nodeId, Math.min(held.get(nodeId)!, highWatermark));
       replicate();
     },

@@ -6,7 +6,9 @@ const untamed = RequestQueue.prototype.scheduleCheckPendingRequests;
 
 const STOP_MS = 9_500;
 
-export type Process<T> = ReturnType<typeof createProcess<T>>;
+export type Process<T extends Stoppable> = ReturnType<typeof createProcess<T>>;
+
+type Stoppable = { stop: () => Promise<void> };
 
 /** Puts an error with its causes in words. */
 const inWords = (error: unknown): string => {
@@ -29,7 +31,7 @@ const loggerOf = (name: string, trace: (what: string) => void): Logger => {
 };
 
 /** One service's process after the other, under one name: it is killed, frozen, asked to stop, and started anew. */
-export const createProcess = <T extends { stop: () => Promise<void> }>({ name, clock, start, trace }: {
+export const createProcess = <T extends Stoppable>({ name, clock, start, trace }: {
   name: string;
   clock: Clock;
   start: (logger: Logger) => T;
@@ -90,7 +92,7 @@ export const createProcess = <T extends { stop: () => Promise<void> }>({ name, c
     /** Does something as this process. `ended` hears if the process ends before `done` is called. */
     call: (ended: () => void, work: (service: T, done: (then: () => void) => void) => void): void => {
       const running = service;
-      if (running === undefined) return ended();
+      if (running === undefined) return void ended();
       let open = true;
       const close = (then: () => void): void => {
         if (!open) return;

@@ -24,10 +24,20 @@ const pickUp = (ticket: number): unknown => {
   return what;
 };
 
+/** The ticket under which it can be picked up, in four bytes. */
+const ticketOf = (what: unknown): Buffer => {
+  const ticket = Buffer.alloc(4);
+  ticket.writeInt32BE(park(what));
+  return ticket;
+};
+
 /** What was sent and never picked up is forgotten. */
 export const clearWire = (): void => parked.clear();
 
-/** From now on KafkaJS's requests and answers travel by reference; its own reading of the answers' error codes stays. @returns the way back */
+/**
+ * From now on KafkaJS's requests and answers travel by reference; its own reading of the answers' error codes stays.
+ * @returns the way back
+ */
 export const passByReference = (): (() => void) => {
   const originals = Object.entries(requests).map(([name, definition]) => ({ name, definition, protocol: definition.protocol }));
   for (const { name, definition, protocol } of originals) {
@@ -37,7 +47,7 @@ export const passByReference = (): (() => void) => {
         const { request, response, ...more } = make(fields);
         return {
           ...more,
-          request: { ...request, encode: async () => new Encoder().writeInt32(park({ api: name, fields })) },
+          request: { ...request, encode: async () => new Encoder().writeBytes(ticketOf({ api: name, fields })) },
           response: { decode: async (payload: Buffer) => pickUp(payload.readInt32BE(0)), parse: response.parse },
         };
       };
@@ -54,11 +64,10 @@ export const readRequest = (bytes: Buffer): Request & { correlationId: number } 
 
 /** An answer as bytes. */
 export const writeAnswer = (correlationId: number, answer: unknown): Buffer => {
-  const bytes = Buffer.alloc(12);
-  bytes.writeInt32BE(8, 0);
-  bytes.writeInt32BE(correlationId, 4);
-  bytes.writeInt32BE(park(answer), 8);
-  return bytes;
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(8, 0);
+  head.writeInt32BE(correlationId, 4);
+  return Buffer.concat([head, ticketOf(answer)]);
 };
 
 /** Every API in every version. */
