@@ -1,7 +1,7 @@
 import type { Random } from '../drill/random';
-import type { createApi } from './api';
 import type { Clock } from './clock';
 import type { Cluster } from './cluster';
+import type { createGroupsApi } from './groups-api';
 import type { Mishap, Network } from './network';
 import { CODE } from './partition';
 import type { Process } from './processes';
@@ -14,7 +14,7 @@ export type Stage = {
   random: Random;
   network: Network;
   cluster: Cluster;
-  api: Pick<ReturnType<typeof createApi>, 'rebalance'>;
+  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance'>;
   a: Process<ServiceA>;
   members: Process<ServiceB>[];
   mishaps: Mishaps;
@@ -145,9 +145,9 @@ export const faults: Fault[] = [
   { name: 'answers get lost or late', weight: 3, run: spell(['before', 'after', 'late'], [undefined, 'Produce', 'Fetch', 'OffsetCommit', 'JoinGroup'], 0.5) },
   { name: 'requests are refused', weight: 3, run: spell(['refused'], ['Produce', 'Produce', 'Fetch', 'JoinGroup', 'SyncGroup', 'OffsetFetch', 'OffsetCommit', 'Heartbeat'], 1) },
   {
-    name: 'a group rebalances', weight: 2, run: ({ api, random }) => {
+    name: 'a group rebalances', weight: 2, run: ({ groups, random }) => {
       const groupId = random.pick(['service-a-consumers', 'service-b-consumers', 'service-b-consumers']);
-      api.rebalance(groupId);
+      groups.rebalance(groupId);
       return groupId;
     },
   },

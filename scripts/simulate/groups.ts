@@ -1,28 +1,11 @@
 import type { Random } from '../drill/random';
 import type { Clock } from './clock';
+import { newMember, NOTHING, refuseJoin, refuseSync, sameProtocols, type JoinAnswer, type Member, type Protocol, type SyncAnswer } from './member';
 import { CODE } from './partition';
 
-type Protocol = { name: string; metadata: Buffer };
-type JoinAnswer = {
-  errorCode: number; generationId: number; groupProtocol: string; leaderId: string; memberId: string;
-  members: { memberId: string; groupInstanceId: null; memberMetadata: Buffer }[];
-};
-type SyncAnswer = { errorCode: number; memberAssignment: Buffer };
-type Member = {
-  id: string;
-  protocols: Protocol[];
-  sessionMs: number;
-  rebalanceMs: number;
-  assignment: Buffer;
-  joining: ((answer: JoinAnswer) => void) | undefined;
-  syncing: ((answer: SyncAnswer) => void) | undefined;
-  session: { cancel: () => void } | undefined;
-};
 type State = 'empty' | 'preparing' | 'completing' | 'stable';
 
 export type Group = ReturnType<typeof createGroup>;
-
-const NOTHING = Buffer.alloc(0);
 
 /** A consumer group as its coordinator keeps it: who is in it, which generation it is in, and what was committed. */
 export const createGroup = ({ groupId, clock, random, trace }: {
@@ -41,10 +24,6 @@ export const createGroup = ({ groupId, clock, random, trace }: {
   let deadline: { cancel: () => void } | undefined;
   /** What would be found by the next coordinator: the last generation that got its assignment. */
   let stored = { generation: 0, leaderId: '', members: new Map<string, Member>() };
-
-  const refuseJoin = (errorCode: number, memberId: string): JoinAnswer =>
-    ({ errorCode, generationId: -1, groupProtocol: '', leaderId: '', memberId, members: [] });
-  const refuseSync = (errorCode: number): SyncAnswer => ({ errorCode, memberAssignment: NOTHING });
 
   const become = (next: State): void => {
     state = next;
@@ -66,9 +45,10 @@ export const createGroup = ({ groupId, clock, random, trace }: {
 
   const answerJoin = (member: Member): void => {
     const groupProtocol = member.protocols[0]!.name;
-    const all = [...members.values()].map(({ id, protocols }) => ({ memberId: id, groupInstanceId: null, memberMetadata: protocols[0]!.metadata }));
+    const all = member.id === leaderId ? [...members.values()] : [];
     member.joining?.({
-      errorCode: CODE.NONE, generationId: generation, groupProtocol, leaderId, memberId: member.id, members: member.id === leaderId ? all : [],
+      errorCode: CODE.NONE, generationId: generation, groupProtocol, leaderId, memberId: member.id,
+      members: all.map(({ id, protocols }) => ({ memberId: id, groupInstanceId: null, memberMetadata: protocols[0]!.metadata })),
     });
     member.joining = undefined;
     extendSession(member);
@@ -121,9 +101,6 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     return generationId === generation ? CODE.NONE : CODE.ILLEGAL_GENERATION;
   };
 
-  const sameProtocols = (one: Protocol[], other: Protocol[]): boolean =>
-    one.length === other.length && one.every(({ name, metadata }, i) => name === other[i]!.name && metadata.equals(other[i]!.metadata));
-
   return {
     offsets,
     join: ({ memberId, sessionTimeout, rebalanceTimeout, groupProtocols }: {
@@ -140,9 +117,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
         answer(refuseJoin(CODE.UNKNOWN_MEMBER_ID, ''));
         return;
       }
-      const member: Member = known ?? {
-        id: memberId, protocols: [], sessionMs: 0, rebalanceMs: 0, assignment: NOTHING, joining: undefined, syncing: undefined, session: undefined,
-      };
+      const member = known ?? newMember(memberId);
       const unchanged = known !== undefined && sameProtocols(known.protocols, groupProtocols);
       Object.assign(member, { protocols: groupProtocols, sessionMs: sessionTimeout, rebalanceMs: rebalanceTimeout });
       members.set(memberId, member);
@@ -155,9 +130,12 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     sync: ({ memberId, generationId, groupAssignment }: {
       memberId: string; generationId: number; groupAssignment: { memberId: string; memberAssignment: Buffer }[];
     }, answer: (answer: SyncAnswer) => void): void => {
-      const code = check(memberId, generationId);
-      if (code !== CODE.NONE) return void answer(refuseSync(code));
-      if (state === 'preparing') return void answer(refuseSync(CODE.REBALANCE_IN_PROGRESS));
+      const code = state === 'preparing' ? CODE.REBALANCE_IN_PROGRESS : CODE.NONE;
+      const refusal = check(memberId, generationId) || code;
+      if (refusal !== CODE.NONE) {
+        answer(refuseSync(refusal));
+        return;
+      }
       const member = members.get(memberId)!;
       extendSession(member);
       if (state === 'stable') return void answer({ errorCode: CODE.NONE, memberAssignment: member.assignment });

@@ -1,41 +1,14 @@
-import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import type { Random } from '../drill/random';
-import type { Actor, Clock } from './clock';
-import { readRequest, writeAnswer, type Request } from './wire';
+import type { Serve } from './api';
+import type { Clock } from './clock';
+import { FakeSocket, type Arrived, type Connection } from './connection';
+import { readRequest, writeAnswer } from './wire';
 
 /** What becomes of a request on its way: `before` and `after` close the connection before or after the broker has done what was asked. */
 export type Mishap = { kind: 'before' | 'after' } | { kind: 'refused'; code: number } | { kind: 'late'; ms: number };
 
-/** Calls back with the answer, once, now or later. */
-export type Serve = (nodeId: number, request: Request, answer: (what: unknown) => void) => void;
-
-type Arrived = Request & { correlationId: number };
-type Connection = {
-  socket: FakeSocket;
-  actor: Actor;
-  nodeId: number;
-  open: boolean;
-  /** A broker takes one request of a connection at a time. */
-  waiting: Arrived[];
-  busy: boolean;
-  /** When the last bytes each way arrive: a connection keeps their order. */
-  lastIn: number;
-  lastOut: number;
-};
-
 export type Network = ReturnType<typeof createNetwork>;
-
-class FakeSocket extends EventEmitter {
-  write: (bytes: Buffer) => boolean = () => false;
-  end: () => void = () => undefined;
-  destroy = (): void => this.end();
-  setKeepAlive = (): this => this;
-  setNoDelay = (): this => this;
-  setTimeout = (): this => this;
-  ref = (): this => this;
-  unref = (): this => this;
-}
 
 export const hostOf = (nodeId: number): string => `broker-${nodeId}`;
 
@@ -57,10 +30,16 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
 
   const latency = (nodeId: number): number => 1 + random.integer(3) + random.integer(1 + (slow.get(nodeId) ?? 0));
 
-  const close = (connection: Connection, how: 'end' | 'error', inMs = 1): void => {
-    if (!connection.open) return;
+  const works = (nodeId: number): boolean => up.has(nodeId) && !frozen.has(nodeId);
+
+  const forget = (connection: Connection): void => {
     connection.open = false;
     connections.delete(connection);
+  };
+
+  const close = (connection: Connection, how: 'end' | 'error', inMs = 1): void => {
+    if (!connection.open) return;
+    forget(connection);
     const { socket, actor } = connection;
     clock.after(inMs, () => {
       if (how === 'error') socket.emit('error', Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
@@ -94,8 +73,11 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
       connection.busy = false;
       next(connection);
     };
-    if (how?.kind === 'before') return void close(connection, 'end');
-    serve(nodeId, how?.kind === 'refused' ? { api: `${request.api}!${how.code}`, fields: request.fields } : request, (what) => {
+    if (how?.kind === 'before') {
+      close(connection, 'end');
+      return;
+    }
+    serve(nodeId, request, how?.kind === 'refused' ? how.code : undefined, (what) => {
       if (!connection.open || !up.has(nodeId)) return;
       if (how?.kind === 'after') close(connection, random.pick(['end', 'error']));
       else if (how?.kind === 'late') clock.after(how.ms, () => done(what));
@@ -114,7 +96,7 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
     const nodeId = Number(host.split('-')[1]);
     const socket = new FakeSocket();
     const actor = clock.actor();
-    const connection: Connection = { socket, actor, nodeId, open: true, waiting: [], busy: false, lastIn: 0, lastOut: 0 };
+    const connection: Connection = { socket, actor, nodeId, open: true, ending: false, waiting: [], busy: false, lastIn: 0, lastOut: 0 };
     socket.write = (bytes) => {
       const request = readRequest(bytes);
       if (!connection.open) return false;
@@ -126,17 +108,26 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
       clock.after(connection.lastIn - clock.now(), () => arrive(connection, request));
       return true;
     };
-    socket.end = () => close(connection, 'end', latency(nodeId));
+    socket.end = () => {
+      if (!connections.has(connection)) connection.ending = true;
+      // The broker closes its side as well, if it can.
+      else if (works(nodeId) && !cut.has(nodeId)) close(connection, 'end', latency(nodeId));
+      else forget(connection);
+    };
+    // Nobody is told: that is how Node does it.
+    socket.destroy = () => forget(connection);
+    // Without an answer nothing happens until the client's patience is over.
     if (cut.has(nodeId)) return socket;
     clock.after(latency(nodeId), () => {
       if (!connection.open) return;
-      if (up.has(nodeId)) {
-        connections.add(connection);
-        onConnect();
-      } else {
-        connection.open = false;
+      if (!up.has(nodeId)) {
+        forget(connection);
         socket.emit('error', Object.assign(new Error(`connect ECONNREFUSED ${host}`), { code: 'ECONNREFUSED' }));
+        return;
       }
+      connections.add(connection);
+      onConnect();
+      if (connection.ending) socket.end();
     }, actor);
     return socket;
   };
@@ -147,7 +138,7 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
     isUp: (nodeId: number): boolean => up.has(nodeId),
     isFrozen: (nodeId: number): boolean => frozen.has(nodeId),
     /** Up, not frozen: takes part in what the cluster does. */
-    works: (nodeId: number): boolean => up.has(nodeId) && !frozen.has(nodeId),
+    works,
     boot: (nodeId: number): void => void up.add(nodeId),
     /** The process ends: every connection is closed by the kernel, and what it had taken in is gone. */
     halt: (nodeId: number): void => {

@@ -23,7 +23,7 @@ const poison: ((random: Random) => NewRecord)[] = [
   (random) => ({ ...orderRecord(random), key: Buffer.from(random.uuid()) }),
 ];
 
-/** The others that write to the topics: producers of good orders and of rubbish, transactions, and an operator who puts dead letters back. */
+/** The others that write to the topics: producers of good orders and of rubbish, transactions, and an operator with dead letters. */
 export const disturb = ({ clock, random, cluster, withinMs, trace }: {
   clock: Clock;
   random: Random;

@@ -1,6 +1,7 @@
 import RequestQueue from 'kafkajs/src/network/requestQueue';
 import type { Logger } from '../../service-a/src/utils/logger';
-import { newActor, type Actor, type Clock } from './clock';
+import type { Clock } from './clock';
+import { newActor, type Actor } from './timers';
 
 const untamed = RequestQueue.prototype.scheduleCheckPendingRequests;
 

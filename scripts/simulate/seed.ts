@@ -1,19 +1,19 @@
 import crypto, { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import { judge, type CommitSample } from '../drill/invariants';
 import { createRandom, type Random } from '../drill/random';
-import type { TopicRecord } from '../drill/read-topic';
 import { createApi } from './api';
 import { createClock } from './clock';
-import { createCluster, TOPICS } from './cluster';
+import { createCluster } from './cluster';
 import { createMishaps, heal, planFaults, type Stage } from './faults';
 import { createLoad } from './load';
 import { createNetwork, hostOf } from './network';
 import { disturb } from './others';
-import type { LogRecord, Partition } from './partition';
+import { createGroupsApi } from './groups-api';
 import { createProcess } from './processes';
-import { createState, startServiceA } from './service-a';
+import { startServiceA } from './service-a';
 import { startServiceB } from './service-b';
+import { differences, readLogs, unsettled, type Logs } from './settled';
+import { createTopicsApi } from './topics-api';
 import { clearWire, passByReference } from './wire';
 
 export type Outcome = {
@@ -44,16 +44,6 @@ const installChance = (random: Random): (() => void) => {
   };
 };
 
-const isRecord = ({ isControlRecord, aborted }: LogRecord): boolean => !isControlRecord && !aborted;
-
-const asTopicRecord = (partition: number) => ({ offset, appendedAt, key, value, headers }: LogRecord): TopicRecord => ({
-  partition, offset: Number(offset), appendedAt, key, value,
-  headers: Object.entries(headers).flatMap(([name, one]) => [one].flat().map((each): [string, string] => [name, each?.toString() ?? ''])),
-});
-
-/** One past the last offset that a reader gets to see. */
-const endOf = ({ records }: Partition): number => Number(records.findLast(isRecord)?.offset ?? -1) + 1;
-
 /**
  * Runs both services over a cluster in memory, in virtual time, through the faults that the seed decides on; then lets everything settle
  * and holds what is there against the promises.
@@ -62,7 +52,7 @@ const endOf = ({ records }: Partition): number => Number(records.findLast(isReco
 export const runSeed = async (seed: number, { onTrace, sabotage }: {
   onTrace?: (line: string) => void;
   /** For tests of the simulation itself: changes the logs before they are judged. */
-  sabotage?: (logs: Record<keyof typeof TOPICS, TopicRecord[]>) => void;
+  sabotage?: (logs: Logs) => void;
 } = {}): Promise<Outcome> => {
   const random = createRandom(seed);
   const hash = createHash('sha256');
@@ -82,16 +72,18 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
 
   const brokers = random.pick([1, 2, 3, 3, 3]);
   const mishaps = createMishaps({ clock, random });
-  const network = createNetwork({ clock, random, trace, mishap: mishaps.of, serve: (...request) => api.serve(...request) });
-  const cluster = createCluster({ brokers, clock, random, network, trace, onMoved: (partition) => api.moved(partition) });
+  const network = createNetwork({ clock, random, trace, mishap: mishaps.of, serve: (...request) => serve(...request) });
+  const cluster = createCluster({ brokers, clock, random, network, trace, onMoved: (partition) => groups.moved(partition) });
   const commits: CommitSample[] = [];
-  const api = createApi({
-    cluster, network, clock, random, trace, fetchMax: random.pick([1, 5, 50, 500]),
+  const groups = createGroupsApi({
+    cluster, clock, random, trace,
     onCommit: (groupId, topic, partition, offset) => {
       trace(`committed by ${groupId}: ${topic}/${partition} ${offset}`);
       if (groupId === GROUP_B) commits.push({ at: clock.now(), offsets: new Map([[partition, Number(offset)]]) });
     },
   });
+  const topics = createTopicsApi({ cluster, network, clock, trace, fetchMax: random.pick([1, 5, 50, 500]) });
+  const serve = createApi({ topics, groups: groups.handlers });
 
   const addresses = cluster.nodeIds.map((nodeId) => `${hostOf(nodeId)}:9092`);
   const settings = {
@@ -102,7 +94,8 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
     name: `service-b-${i + 1}`, clock, trace, start: (logger) => startServiceB({ brokers: addresses, settings, logger }),
   }));
   const load = createLoad({ clock, random, a, trace });
-  const stage: Stage = { clock, random, network, cluster, api, a, members, mishaps };
+  const stage: Stage = { clock, random, network, cluster, groups, a, members, mishaps };
+  const left = (): string[] => unsettled({ cluster, load, a, members, committed: (topic, id) => groups.committed(GROUP_B, topic, id) });
 
   const begin = (): { healedAt: number } => {
     const faultMs = 3_000 + random.integer(12_000);
@@ -129,49 +122,6 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
     return { healedAt: clock.now() + healAfter };
   };
 
-  const unsettled = (): string[] => {
-    const what: string[] = [];
-    const say = (holds: boolean, text: string): void => {
-      if (!holds) what.push(text);
-    };
-    say(load.open() === 0, `${load.open()} orders are not accepted`);
-    for (const partition of cluster.partitions()) {
-      say(partition.leader() > 0 && partition.highWatermark() === partition.records.length, `${partition.topic}/${partition.id} is not replicated`);
-    }
-    for (const partition of cluster.partitionsOf(TOPICS.orders)) {
-      const committed = Number(api.committed(GROUP_B, partition.topic, partition.id) ?? 0);
-      say(committed >= endOf(partition), `orders/${partition.id} is committed up to ${committed} of ${endOf(partition)}`);
-    }
-    const service = a.service();
-    say(service?.ready() === true, 'service-a is not ready');
-    for (const topic of Object.values(TOPICS)) {
-      for (const partition of cluster.partitionsOf(topic)) {
-        const next = service?.positions().get(`${topic}/${partition.id}`) ?? 0n;
-        say(next >= endOf(partition), `service-a has read ${topic}/${partition.id} up to ${next} of ${endOf(partition)}`);
-      }
-    }
-    for (const member of members) say(member.service()?.ready() === true, `${member.name} is not ready`);
-    return what;
-  };
-
-  /** What service-a holds must be what anyone would make of the topics. */
-  const compareState = (logs: Record<keyof typeof TOPICS, TopicRecord[]>): void => {
-    const silent = { warn: () => undefined, info: () => undefined } as unknown as Parameters<typeof createState>[0]['logger'];
-    const { projection, logReader } = createState({ groupId: 'anyone', logger: silent });
-    for (const topic of Object.values(TOPICS)) {
-      for (const { id, records } of cluster.partitionsOf(topic)) {
-        for (const record of records.filter(isRecord)) logReader.handle({ topic, partition: id, message: record as never });
-      }
-    }
-    for (const orderId of new Set(logs.orders.map(({ key }) => String(key)))) {
-      const plain = (entry: ReturnType<typeof projection.get>) => entry && { ...entry, order: entry.order && { ...entry.order, source: undefined } };
-      const [held, expected] = [plain(a.service()?.projection.get(orderId)), plain(projection.get(orderId))];
-      if (!isDeepStrictEqual(held, expected)) {
-        violations.push(`service-a holds ${JSON.stringify(held)} of ${orderId}, the topics say ${JSON.stringify(expected)}`);
-      }
-    }
-  };
-
   const restore = [passByReference(), installChance(createRandom(seed ^ 0x5eed)), network.install(), clock.install()];
   process.on('unhandledRejection', onRejection);
   let duplicates = 0;
@@ -181,21 +131,19 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
     let over = false;
     const look = (): void => {
       load.lookAtOne();
-      if (clock.now() > healedAt) settled = unsettled().length === 0;
+      if (clock.now() > healedAt) settled = left().length === 0;
       over = clock.now() > healedAt + SETTLE_MS;
       clock.after(200, look);
     };
     clock.after(200, look);
     await clock.run(() => settled || over);
-    if (!settled) violations.push(...unsettled().map((what) => `not settled after ${SETTLE_MS / 1_000} s: ${what}`));
-    const readAll = (topic: string): TopicRecord[] =>
-      cluster.partitionsOf(topic).flatMap(({ id, records }) => records.filter(isRecord).map(asTopicRecord(id)));
-    const logs = { orders: readAll(TOPICS.orders), payments: readAll(TOPICS.payments), deadLetters: readAll(TOPICS.deadLetters) };
+    if (!settled) violations.push(...left().map((what) => `not settled after ${SETTLE_MS / 1_000} s: ${what}`));
+    const logs = readLogs(cluster);
     sabotage?.(logs);
     const judged = await judge({ ...logs, load, commits });
     violations.push(...judged.violations);
     duplicates = judged.duplicates;
-    if (settled) compareState(logs);
+    if (settled) violations.push(...differences(cluster, logs, a.service()));
   } finally {
     for (const back of restore.reverse()) back();
     process.off('unhandledRejection', onRejection);

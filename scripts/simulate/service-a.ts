@@ -12,6 +12,10 @@ import { passOn } from '../../service-a/src/utils/tracing';
 export type ServiceA = ReturnType<typeof startServiceA>;
 
 const nothing = (): void => undefined;
+const silent = { isDebugEnabled: () => false } as unknown as Logger;
+
+// KafkaJS is patched by the first client of a process: the first seed finds it as the later ones do.
+createKafka({ brokers: ['none:1'], clientId: 'none', logger: silent });
 
 /** A projection and what folds the log into it; `groupId` says for whom. */
 export const createState = ({ groupId, logger }: { groupId: string; logger: Logger }) => {
@@ -19,7 +23,8 @@ export const createState = ({ groupId, logger }: { groupId: string; logger: Logg
   const projection = createProjection({ max: env.ORDERS_MAX });
   const logReader = createLogReader({
     topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC },
-    groupId, projection, feed: { note: nothing }, onRecord: nothing, startSpan: passOn.start, trail: { log: nothing, close: nothing }, logger,
+    groupId, projection, feed: { note: nothing }, onRecord: nothing, startSpan: passOn.start,
+    trail: { log: nothing, close: nothing }, logger,
   });
   return { projection, logReader };
 };
@@ -57,7 +62,8 @@ export const startServiceA = ({ brokers, logger }: { brokers: string[]; logger: 
     },
   });
   const follower = createFollower({
-    kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), handle: logReader.handle, onJoin: nothing, onRestart: nothing, logger,
+    kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), handle: logReader.handle,
+    onJoin: nothing, onRestart: nothing, logger,
   });
   publisher.start();
   follower.start();

@@ -12,6 +12,10 @@ import type { Logger } from '../../service-b/src/utils/logger';
 export type ServiceB = ReturnType<typeof startServiceB>;
 
 const nothing = (): void => undefined;
+const silent = { isDebugEnabled: () => false } as unknown as Logger;
+
+// As in service-a.
+createKafka({ brokers: ['none:1'], clientId: 'none', logger: silent });
 
 /** service-b as its `index.ts` puts it together, without HTTP, metrics and traces. */
 export const startServiceB = ({ brokers, settings, logger }: { brokers: string[]; settings: Record<string, string>; logger: Logger }) => {
@@ -32,7 +36,8 @@ export const startServiceB = ({ brokers, settings, logger }: { brokers: string[]
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
     publishPayment: async (event, { partition }, signal) => {
-      await payments.publish({ key: Buffer.from(event.data.orderId), value: paymentCompletedText(event), fallbackPartition: partition }, signal);
+      const outcome = { key: Buffer.from(event.data.orderId), value: paymentCompletedText(event), fallbackPartition: partition };
+      await payments.publish(outcome, signal);
     },
     publishDeadLetter: async ({ record, error, retryCount }, signal) => {
       const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt: new Date(), groupId: env.KAFKA_GROUP_ID });
