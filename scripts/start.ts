@@ -158,6 +158,7 @@ const main = async (): Promise<void> => {
   }
 
   try {
+    if (process.env['KAFKA_GROUP_ID']) throw new Error('KAFKA_GROUP_ID would be the group of both services: set it in the .env of one\'s directory.');
     for (const { port } of services) await assertFree(port);
     broker = startBroker();
     await broker;

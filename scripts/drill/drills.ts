@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigResourceTypes, type Message } from 'kafkajs';
+import { headersOfList, type Header } from '../lib/headers';
 import { waitFor } from '../lib/process';
 import { handledNotCommitted, headerOf } from './invariants';
 import type { Random } from './random';
@@ -47,6 +48,18 @@ const poisons: ((random: Random) => Message)[] = [
   (random) => ({ key: random.uuid(), value: '' }),
   (random) => ({ key: random.uuid(), value: `{"amount":${random.integer(1e9)}12345678901234567890}`, headers: { trace: Buffer.from([0xff]) } }),
   (random) => ({ key: random.uuid(), value: '{}', headers: { toString: 'a name that objects have', constructor: '' } }),
+  (random) => ({ key: random.uuid(), value: '{bad', headers: headersOfList([['traceparent', null], ['tracestate', null], ['redrive-count', null]]) }),
+  (random) => {
+    const orderId = random.uuid();
+    const trace: Header[] = [['traceparent', `00-${orderId.replaceAll('-', '')}-00f067aa0ba902b7-01`], ['tracestate', null], ['redrive-of', null]];
+    return { key: orderId, value: JSON.stringify(valid(random, orderId)), headers: headersOfList(trace) };
+  },
+  (random) => ({ key: random.uuid(), value: '{bad', headers: headersOfList(Array.from({ length: 5_000 }, (_, index) => [index.toString(36), 'v'])) }),
+  (random) => ({ key: random.uuid(), value: '{bad', headers: headersOfList(Array.from({ length: 20_000 }, () => ['', null])) }),
+  (random) => ({ key: random.uuid(), value: '{bad', headers: { large: Buffer.alloc(900_000, 'h') } }),
+  (random) => ({ key: random.uuid(), value: '{bad', headers: headersOfList([['a', '1'], ['b', null], ['a', ''], ['b', '2'], ['a', null], ['a', '3']]) }),
+  (random) => ({ key: random.uuid(), value: '{}', headers: headersOfList([['__proto__', 'x'], ['__proto__', null], ['__dlq.errors.topic', 'older']]) }),
+  (random) => ({ key: random.uuid(), value: '{}', headers: headersOfList([['redrive-of', '0:0'], ['bytes', Buffer.from([0xff, 0, 1])]]) }),
 ];
 
 /** Orders whose fate the simulated gateway knows beforehand: unavailable to the end, approved at once. */
@@ -215,9 +228,9 @@ export const drills: Drill[] = [
     },
   },
   {
-    name: 'poison', what: '1 % unusable records: bad JSON, wrong schema, foreign key, no key, null, not UTF-8, 1 MB, deep nesting, …', quick: true,
+    name: 'poison', what: '1 % unusable records: bad JSON, wrong schema, foreign key, no key, null, not UTF-8, 1 MB, deep nesting, odd headers, …', quick: true,
     perSecond: 200, seconds: 6,
-    faults: (stage) => poison(stage, 22, 250),
+    faults: (stage) => poison(stage, 38, 150),
   },
   {
     name: 'dlt-unwritable', what: 'orders.DLT refuses writes for 20 s; service-b says it is not ready, payments go on', perSecond: 50, seconds: 28,

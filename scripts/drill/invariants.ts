@@ -14,6 +14,7 @@ type DeadLetter = {
   originalValueEncoding: 'json' | 'utf8' | 'base64' | 'none';
   errorType: string;
   retryCount: number;
+  originalHeaders?: [name: string, value: string | null, inBase64?: 'base64' | 'both'][];
 };
 type Outcome = { kind: 'payment' | 'dead letter'; at: number };
 
@@ -41,6 +42,15 @@ const original = ({ originalValue, originalValueEncoding }: DeadLetter): Buffer 
   }
 };
 
+/** The headers of the original, one character for one byte. */
+const originalHeaders = ({ originalHeaders: list = [] }: DeadLetter): TopicRecord['headers'] => list.map(([name, value, inBase64]) => {
+  const latin1 = (text: string, isBase64: boolean): string => Buffer.from(text, isBase64 ? 'base64' : 'utf8').toString('latin1');
+  return [latin1(name, inBase64 === 'both'), value === null ? null : latin1(value, inBase64 !== undefined)];
+});
+
+const MARK = ['redrive-count', 'redrive-of', 'redrive-letter'];
+const withoutMark = (headers: TopicRecord['headers']): TopicRecord['headers'] => headers.filter(([name]) => !MARK.includes(name));
+
 const orderIdOf = (record: TopicRecord): string | undefined => {
   try {
     const { data } = json(record) as { data: { orderId: string } };
@@ -53,21 +63,25 @@ const orderIdOf = (record: TopicRecord): string | undefined => {
 const sameBytes = (one: Buffer | null, other: Buffer | null): boolean =>
   isDeepStrictEqual(one && Buffer.from(one), other && Buffer.from(other));
 
-export const headerOf = ({ headers }: TopicRecord, name: string): string | undefined => headers.find(([one]) => one === name)?.[1];
+/** The text of a header; undefined if it has none. */
+export const headerOf = ({ headers }: TopicRecord, name: string): string | undefined =>
+  headers.find(([one]) => one === name)?.[1] ?? undefined;
 export const redriveCountOf = (record: TopicRecord): number => Number(headerOf(record, 'redrive-count') ?? 0);
 
-/** What a redrive put back is the original of the dead letter it names, and counts one more. */
+/** What a redrive put back is the original of the dead letter it names, and counts one more. Marks of others have no `redrive-letter`. */
 const checkPutBack = (orders: TopicRecord[], deadLetters: TopicRecord[]): string[] => {
   const byPosition = new Map(deadLetters.map((record) => [`${record.partition}:${record.offset}`, record]));
   return orders.flatMap((record) => {
     const position = headerOf(record, 'redrive-of');
-    if (position === undefined) return [];
+    if (position === undefined || headerOf(record, 'redrive-letter') === undefined) return [];
     const where = `record ${record.partition}/${record.offset} of orders, put back from ${position},`;
     const from = byPosition.get(position);
     if (from === undefined) return [`${where} comes from no dead letter`];
     const faults = [];
-    const value = original(json(from) as DeadLetter);
-    if (!sameBytes(record.key, from.key) || !sameBytes(record.value, value)) faults.push('does not hold the original');
+    const letter = json(from) as DeadLetter;
+    if (!sameBytes(record.key, from.key) || !sameBytes(record.value, original(letter))) faults.push('does not hold the original');
+    if (!isDeepStrictEqual(withoutMark(record.headers), withoutMark(originalHeaders(letter)))) faults.push('has other headers than the original');
+    if (record.headers.length !== withoutMark(record.headers).length + MARK.length) faults.push('has more than one mark');
     if (redriveCountOf(record) !== redriveCountOf(from) + 1) faults.push(`counts ${redriveCountOf(record)} after ${redriveCountOf(from)}`);
     if (redriveCountOf(record) > REDRIVE_MAX) faults.push(`was put back ${redriveCountOf(record)} times`);
     return faults.map((fault) => `${where} ${fault}`);
@@ -136,6 +150,9 @@ export const judge = async ({ orders, payments, deadLetters, load, commits }: {
     const bytes = letters[0] && original(letters[0]);
     if (bytes !== undefined && !sameBytes(bytes, record.value)) {
       violations.push(`the dead letter of ${where} does not hold the record's bytes`);
+    }
+    if (letters[0] !== undefined && !isDeepStrictEqual(originalHeaders(letters[0]), record.headers)) {
+      violations.push(`the dead letter of ${where} does not hold the record's headers`);
     }
     const first = Math.min(...[...letters, ...paidNow].map(({ at }) => at));
     const key = record.key?.toString('latin1');

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * A record as an independent client read it: kcat where it is installed, else Kafka's own console consumer. Both print headers as text,
- * so these are only told apart if no comma is in them; one character stands for one byte.
+ * A record as an independent client read it: kcat where it is installed, else Kafka's own console consumer. In headers one character stands
+ * for one byte, and null for a header without a value. (The console consumer takes a colon in a name for the end of it.)
  */
 export type TopicRecord = {
   partition: number;
@@ -12,7 +12,7 @@ export type TopicRecord = {
   appendedAt: number;
   key: Buffer | null;
   value: Buffer | null;
-  headers: [name: string, value: string][];
+  headers: [name: string, value: string | null][];
 };
 
 const run = promisify(execFile);
@@ -28,69 +28,45 @@ const hasKcat = (): boolean => {
   }
 };
 
-/** Cuts `count` bytes off at a time; -1 stands for null. */
-const reader = (bytes: Buffer) => {
-  let at = 0;
-  return {
-    done: (): boolean => at >= bytes.length,
-    word: (): number => {
-      const end = bytes.indexOf(0x20, at);
-      const word = Number(bytes.toString('latin1', at, end));
-      at = end + 1;
-      return word;
-    },
-    until: (mark: string): string => {
-      const end = bytes.indexOf(mark, at, 'latin1');
-      const text = bytes.toString('latin1', at, end);
-      at = end + mark.length;
-      return text;
-    },
-    take: (count: number): Buffer | null => {
-      const taken = count < 0 ? null : bytes.subarray(at, at + count);
-      at += Math.max(count, 0);
-      return taken;
-    },
-  };
-};
+const bytesOf = (text: string | null): Buffer | null => (text === null ? null : Buffer.from(text, 'latin1'));
 
-const headersOf = (text: string, separator: string): TopicRecord['headers'] => text.split(',').filter((part) => part !== '').map((part) => {
-  const [name = '', ...value] = part.split(separator);
-  return [name, value.join(separator)];
-});
-
-/** What no record contains. */
+/** What no record contains, and no other mark. */
 const newMark = (): string => `\u0001${Math.random()}\u0001`;
 
+/** One line of `kcat -J`. It writes bytes into JSON as they are: read as Latin-1, each is one character. */
+type KcatRecord = {
+  partition: number; offset: number; ts: number; headers?: (string | null)[]; key: string | null; payload: string | null;
+};
+
 const byKcat = async (brokers: string, topic: string): Promise<TopicRecord[]> => {
-  const mark = newMark();
-  // Lengths before contents, so that any bytes can be told apart.
-  const { stdout } = await run('kcat',
-    ['-b', brokers, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-f', `%p %o %T %K %S %k%s%h${mark}`],
-    { encoding: 'buffer', maxBuffer: OUTPUT_LIMIT });
-  const input = reader(stdout);
-  const records: TopicRecord[] = [];
-  while (!input.done()) {
-    const [partition, offset, appendedAt, keyLength, valueLength] = [input.word(), input.word(), input.word(), input.word(), input.word()];
-    const [key, value] = [input.take(keyLength), input.take(valueLength)];
-    records.push({ partition, offset, appendedAt, key, value, headers: headersOf(input.until(mark), '=') });
-  }
-  return records;
+  const { stdout } = await run('kcat', ['-b', brokers, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J'],
+    { encoding: 'latin1', maxBuffer: OUTPUT_LIMIT });
+  return stdout.split('\n').slice(0, -1).map((line) => {
+    const { partition, offset, ts, headers = [], key, payload } = JSON.parse(line) as KcatRecord;
+    // Names and values in turn.
+    const pairs = headers.flatMap((name, index): TopicRecord['headers'] => (index % 2 === 0 ? [[name ?? '', headers[index + 1] ?? null]] : []));
+    return { partition, offset, appendedAt: ts, key: bytesOf(key), value: bytesOf(payload), headers: pairs };
+  });
 };
 
 const byConsoleConsumer = async (brokers: string, topic: string): Promise<TopicRecord[]> => {
-  const mark = newMark();
+  const [mark, nextHeader, noValue] = [newMark(), newMark(), newMark()];
   const properties = Object.entries({
     'print.partition': 'true', 'print.offset': 'true', 'print.timestamp': 'true', 'print.headers': 'true', 'print.key': 'true',
-    'key.separator': mark, 'line.separator': `${mark}\n`, 'null.literal': `${mark}null`,
+    'key.separator': mark, 'headers.separator': nextHeader, 'line.separator': `${mark}\n`, 'null.literal': noValue,
   }).flatMap(([name, value]) => ['--property', `${name}=${value}`]);
   const { stdout } = await run('bash', [kafkaSh, 'console-consumer', '--bootstrap-server', brokers, '--topic', topic, '--from-beginning',
     '--timeout-ms', '5000', ...properties], { encoding: 'latin1', maxBuffer: OUTPUT_LIMIT });
-  const bytes = (text: string): Buffer | null => (text === `${mark}null` ? null : Buffer.from(text, 'latin1'));
+  const textOf = (text: string): string | null => (text === noValue ? null : text);
+  const headerOf = (text: string): TopicRecord['headers'][number] => {
+    const end = text.indexOf(':');
+    return [text.slice(0, end), textOf(text.slice(end + 1))];
+  };
   return stdout.split(`${mark}\n`).slice(0, -1).map((line) => {
-    const [time = '', partition = '', offset = '', headers = '', key = '', ...value] = line.split(mark);
+    const [time = '', partition = '', offset = '', headers = '', key = '', value = ''] = line.split(mark);
     return {
       partition: Number(partition.split(':')[1]), offset: Number(offset.split(':')[1]), appendedAt: Number(time.split(':')[1]),
-      key: bytes(key), value: bytes(value.join(mark)), headers: headersOf(headers === 'NO_HEADERS' ? '' : headers, ':'),
+      key: bytesOf(textOf(key)), value: bytesOf(textOf(value)), headers: headers === 'NO_HEADERS' ? [] : headers.split(nextHeader).map(headerOf),
     };
   });
 };

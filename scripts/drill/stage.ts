@@ -14,7 +14,7 @@ const root = resolve(__dirname, '../..');
 export type Service = Awaited<ReturnType<typeof startService>>;
 export type Stage = Awaited<ReturnType<typeof createStage>>;
 
-/** One of the built services as a child process, restarted when it fails, as Compose does (`restart: on-failure`). */
+/** One of the built services as a child process, restarted when it fails, as Compose does (`restart: unless-stopped`). */
 const startService = async (name: 'service-a' | 'service-b', env: Record<string, string>, nodeArgs: string[]) => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;

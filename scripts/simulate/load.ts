@@ -50,7 +50,7 @@ export const createLoad = ({ clock, random, a, trace }: {
         open -= 1;
       }), (error: unknown) => done(() => {
         const name = error instanceof Error ? error.name : String(error);
-        if (!['BrokerUnavailableError', 'QueueFullError'].includes(name)) violations.push(`POST was answered with ${name}`);
+        if (!['BrokerUnavailableError', 'NotAppendedError', 'QueueFullError'].includes(name)) violations.push(`POST was answered with ${name}`);
         again(`refused: ${name}`);
       }));
     });

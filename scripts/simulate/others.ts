@@ -1,6 +1,7 @@
 import type { Random } from '../drill/random';
 import { orderCreatedText, canonicalText } from '../../service-a/src/kafka/messages';
 import { partitionOf } from '../../service-a/src/kafka/partitioner';
+import { letterIdOf } from '../../service-b/src/kafka/redrive-headers';
 import type { Clock } from './clock';
 import { TOPICS, type Cluster } from './cluster';
 import { anOrder } from './load';
@@ -48,7 +49,8 @@ export const disturb = ({ clock, random, cluster, withinMs, trace }: {
     const original = cluster.partitionOf(TOPICS.orders, originalPartition)!.records[Number(originalOffset)];
     const count = Number(letter.headers['redrive-count'] ?? 0) + 1;
     if (original === undefined || count > REDRIVES_MAX) return;
-    const headers = { 'redrive-count': Buffer.from(String(count)), 'redrive-of': Buffer.from(`${id}:${letter.offset}`) };
+    const mark = { 'redrive-count': String(count), 'redrive-of': `${id}:${letter.offset}`, 'redrive-letter': letterIdOf(letter.value) };
+    const headers = { ...original.headers, ...Object.fromEntries(Object.entries(mark).map(([name, text]) => [name, Buffer.from(text)])) };
     trace(`operator puts back ${originalPartition}/${originalOffset} from ${id}:${letter.offset}`);
     write({ key: original.key, value: original.value, headers });
   };

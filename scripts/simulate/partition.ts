@@ -7,7 +7,7 @@ export type LogRecord = {
   offset: string;
   key: Buffer | null;
   value: Buffer | null;
-  headers: Record<string, Buffer | Buffer[] | null>;
+  headers: Record<string, Buffer | null | (Buffer | null)[]>;
   timestamp: string;
   attributes: number;
   isControlRecord: boolean;

@@ -2,6 +2,7 @@ import RequestQueue from 'kafkajs/src/network/requestQueue';
 import type { Logger } from '../../service-a/src/utils/logger';
 import type { Clock } from './clock';
 import { newActor, type Actor } from './timers';
+import { passByReference } from './wire';
 
 const untamed = RequestQueue.prototype.scheduleCheckPendingRequests;
 
@@ -49,9 +50,10 @@ export const createProcess = <T extends Stoppable>({ name, clock, start, trace }
     actor = mine;
     trace(`${mine.name} starts`);
     clock.after(0, () => {
-      // Each start of a service wraps it: here they share one.
+      // Each start of a service wraps parts of KafkaJS: here they share one.
       RequestQueue.prototype.scheduleCheckPendingRequests = untamed;
       service = start(loggerOf(mine.name, trace));
+      passByReference();
     }, mine);
   };
 

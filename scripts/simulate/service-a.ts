@@ -1,5 +1,5 @@
 import { parseEnv } from '../../service-a/src/config/env';
-import { createKafka } from '../../service-a/src/kafka/client';
+import { createKafka, topicProbe } from '../../service-a/src/kafka/client';
 import { createFollower } from '../../service-a/src/kafka/follower';
 import { keyPartitioner } from '../../service-a/src/kafka/partitioner';
 import { createPublisher } from '../../service-a/src/kafka/publisher';
@@ -20,7 +20,7 @@ createKafka({ brokers: ['none:1'], clientId: 'none', logger: silent });
 /** A projection and what folds the log into it; `groupId` says for whom. */
 export const createState = ({ groupId, logger }: { groupId: string; logger: Logger }) => {
   const env = parseEnv({});
-  const projection = createProjection({ max: env.ORDERS_MAX });
+  const projection = createProjection({ max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES });
   const logReader = createLogReader({
     topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC },
     groupId, projection, feed: { note: nothing }, onRecord: nothing, startSpan: passOn.start,
@@ -35,18 +35,11 @@ export const startServiceA = ({ brokers, logger }: { brokers: string[]; logger: 
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   const publisher = createPublisher({
-    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false }),
-    probe: async () => {
-      const admin = kafka.admin({ retry: { retries: 0 } });
-      try {
-        await admin.connect();
-        await admin.fetchTopicMetadata({ topics: [topics.orders] });
-      } finally {
-        await admin.disconnect();
-      }
-    },
+    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
+    probe: topicProbe(kafka, topics.orders),
     topic: topics.orders,
     queueMax: env.PUBLISH_QUEUE_MAX,
+    queueMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     expiryMs: env.PUBLISH_TIMEOUT_MS,
     onSent: nothing,
     onFailed: nothing,
@@ -56,6 +49,8 @@ export const startServiceA = ({ brokers, logger }: { brokers: string[]; logger: 
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
+    unconfirmedMax: env.PUBLISH_QUEUE_MAX,
+    unconfirmedMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     publish: async (orderId, event) => {
       const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event), {});
       logReader.expectOwn({ ...position, orderId });

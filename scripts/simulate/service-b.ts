@@ -1,5 +1,5 @@
 import { parseEnv } from '../../service-b/src/config/env';
-import { createKafka } from '../../service-b/src/kafka/client';
+import { createKafka, topicProbe } from '../../service-b/src/kafka/client';
 import { createOrderConsumer } from '../../service-b/src/kafka/consumer';
 import { toDeadLetter } from '../../service-b/src/kafka/dead-letter';
 import { paymentCompletedText } from '../../service-b/src/kafka/messages';
@@ -22,7 +22,8 @@ export const startServiceB = ({ brokers, settings, logger }: { brokers: string[]
   const env = parseEnv({ ...settings, KAFKA_BROKERS: brokers.join(',') });
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   const publisherFor = (topic: string) => createPublisher({
-    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } }),
+    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
+    probe: topicProbe(kafka, topic),
     topic, onSent: nothing, onFailed: nothing, logger,
   });
   const payments = publisherFor(env.PAYMENTS_TOPIC);
@@ -51,7 +52,7 @@ export const startServiceB = ({ brokers, settings, logger }: { brokers: string[]
   deadLetters.start();
   consumer.start();
   return {
-    ready: (): boolean => payments.healthy() && deadLetters.healthy() && consumer.healthy(),
+    ready: (): boolean => payments.healthy() && deadLetters.healthy() && consumer.healthy() && consumer.standing().length === 0,
     /** As on SIGTERM. */
     stop: async (): Promise<void> => {
       await consumer.stop();

@@ -16,7 +16,7 @@ const endOf = ({ records }: Partition): number => Number(records.findLast(isReco
 
 const asTopicRecord = (partition: number) => ({ offset, appendedAt, key, value, headers }: LogRecord): TopicRecord => ({
   partition, offset: Number(offset), appendedAt, key, value,
-  headers: Object.entries(headers).flatMap(([name, one]) => [one].flat().map((each): [string, string] => [name, each?.toString() ?? ''])),
+  headers: Object.entries(headers).flatMap(([name, one]) => [one].flat().map((each): [string, string | null] => [name, each?.toString('latin1') ?? null])),
 });
 
 /** The topics, as an independent client would read them. */

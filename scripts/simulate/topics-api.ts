@@ -5,7 +5,7 @@ import { hostOf, type Network } from './network';
 import { CODE, type LogRecord, type NewRecord, type Partition } from './partition';
 
 type Bytes = string | Buffer;
-type Produced = { key: Bytes | null; value: Bytes | null; headers?: Record<string, Bytes | Bytes[]>; timestamp?: string };
+type Produced = { key: Bytes | null; value: Bytes | null; headers?: Record<string, Bytes | null | (Bytes | null)[]>; timestamp?: string };
 type Fields = {
   Produce: { timeout: number; topicData: Of<{ messages: Produced[] }> };
   Fetch: { maxWaitTime: number; topics: Of<{ fetchOffset: string }> };
@@ -19,7 +19,7 @@ const bytes = (value: Bytes | null): Buffer | null => (value === null ? null : B
 const asRecord = ({ key, value, headers = {}, timestamp }: Produced): NewRecord => ({
   key: bytes(key), value: bytes(value), ...(timestamp != null && { timestamp }),
   headers: Object.fromEntries(Object.entries(headers).map(([name, one]) =>
-    [name, Array.isArray(one) ? one.map((part) => bytes(part)!) : bytes(one)])),
+    [name, Array.isArray(one) ? one.map(bytes) : bytes(one)])),
 });
 
 /** What brokers answer about topics: a leader takes and gives the records of its partition, and each broker tells what it knows. */

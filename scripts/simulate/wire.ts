@@ -34,12 +34,13 @@ const ticketOf = (what: unknown): Buffer => {
 /** What was sent and never picked up is forgotten. */
 export const clearWire = (): void => parked.clear();
 
+const originals = Object.entries(requests).map(([name, definition]) => ({ name, definition, protocol: definition.protocol }));
+
 /**
  * From now on KafkaJS's requests and answers travel by reference; its own reading of the answers' error codes stays.
  * @returns the way back
  */
 export const passByReference = (): (() => void) => {
-  const originals = Object.entries(requests).map(([name, definition]) => ({ name, definition, protocol: definition.protocol }));
   for (const { name, definition, protocol } of originals) {
     definition.protocol = (which) => {
       const make = protocol(which);

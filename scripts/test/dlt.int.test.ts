@@ -140,7 +140,8 @@ describe('Dead letters on a real broker', () => {
       const back = await found('redrive-of', position);
       const first = await found('id', id);
       expect(back).toMatchObject({ partition: first!.partition, key: first!.key, value: first!.value });
-      expect(back!.headers).toEqual([...first!.headers, ['redrive-count', '1'], ['redrive-of', position]]);
+      const mark = [['redrive-count', '1'], ['redrive-of', position], ['redrive-letter', expect.stringMatching(/^[0-9a-f]{32}$/)]];
+      expect(back!.headers).toEqual([...first!.headers, ...mark]);
       expect(first!.headers).toEqual([['id', id], ['trace', '\xff=\xfe'], ['via', 'a'], ['via', '\xc3']]);
     });
 
@@ -153,7 +154,7 @@ describe('Dead letters on a real broker', () => {
       expect(await found('redrive-of', position)).toMatchObject({ partition: 2, value: null });
     });
 
-    it('When a record has no room for two headers more, then it is told, and others are put back', async () => {
+    it('When a record has no room for the headers of a mark, then it is told, and others are put back', async () => {
       const key = 'full to the brim';
       // max.message.bytes of the topic, less what a batch of this one record needs besides its value.
       await send(stage.topics.orders, [{ key, value: Buffer.alloc(1_048_588 - 98, 'x') }, { key: `${key}, nearly`, value: 'x' }]);

@@ -6,7 +6,7 @@ const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const matches = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map((match) => match[1]!);
 
-const definitions = ['service-a', 'service-b'].map((service) => read(`${service}/src/utils/metrics.ts`)).join('\n');
+const definitions = ['service-a/src/utils/meters.ts', 'service-a/src/utils/metrics.ts', 'service-b/src/utils/metrics.ts'].map(read).join('\n');
 const rules = read('observability/prometheus/rules.yml');
 const compose = read('docker-compose.observability.yml');
 
@@ -19,7 +19,7 @@ const ruleQueries = matches(rules, /^ {8}expr: ((?:.|\n {9})*)/gm);
 const recorded = matches(rules, /record: (\S+)/g);
 const alerts = matches(rules, /alert: (\S+)/g);
 
-const metrics = matches(definitions, /(?:name: |gauge\()'([a-z_]+)'/g);
+const metrics = matches(definitions, /(?:name: |gauge\(|counter\()'([a-z_]+)'/g);
 const defined = new Set([
   ...metrics.flatMap((name) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),
   ...recorded,

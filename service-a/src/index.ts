@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { createApp } from './app';
-import { loadEnv, type Env } from './config/env';
-import { adjustKafkaLogLevel, createKafka } from './kafka/client';
+import { loadEnv, tracesUrlOf, type Env } from './config/env';
+import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createFollower } from './kafka/follower';
 import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
@@ -16,9 +16,9 @@ import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
-import { closeServer, createExpressServer, listen } from './utils/server';
+import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
-import { createTracer, passOn, traceIdOf } from './utils/tracing';
+import { createTracer, endWith, passOn, traceIdOf } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -26,30 +26,23 @@ const start = async (env: Env): Promise<void> => {
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
-  const metrics = createMetrics({ ordersTopic: topics.orders });
+  const metrics = createMetrics({ ordersTopic: topics.orders, readTopics: Object.values(topics) });
 
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
-  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-a', logger });
+  const tracer = await createTracer({ url: tracesUrlOf(env), service: 'service-a', logger });
   const publisher = createPublisher({
-    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false }),
-    probe: async () => {
-      const admin = kafka.admin({ retry: { retries: 0 } });
-      try {
-        await admin.connect();
-        await admin.fetchTopicMetadata({ topics: [topics.orders] });
-      } finally {
-        await admin.disconnect();
-      }
-    },
+    producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
+    probe: topicProbe(kafka, topics.orders),
     topic: topics.orders,
     queueMax: env.PUBLISH_QUEUE_MAX,
+    queueMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     expiryMs: env.PUBLISH_TIMEOUT_MS,
     onSent: metrics.published,
     onFailed: metrics.publishFailed,
     logger,
   });
-  const projection = createProjection({ max: env.ORDERS_MAX });
+  const projection = createProjection({ max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES });
   const waiters = createWaiters(projection);
   const feed = createFeed({ positions: () => follower.positions(), unconfirmed: () => logReader.unconfirmed() });
   const streams = createStreams({ projection, feed, logger });
@@ -67,18 +60,14 @@ const start = async (env: Env): Promise<void> => {
   const placeOrder = createPlaceOrder({
     projection,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
+    unconfirmedMax: env.PUBLISH_QUEUE_MAX,
+    unconfirmedMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     publish: async (orderId, event, parent) => {
       const key = Buffer.from(orderId);
       const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });
-      try {
-        const position = await publisher.publish(key, Buffer.from(event), { ...span.trace });
-        span.end(positionAttributes(position));
-        logReader.expectOwn({ ...position, orderId });
-        trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
-      } catch (error) {
-        span.end({}, error);
-        throw error;
-      }
+      const position = await endWith(span, publisher.publish(key, Buffer.from(event), { ...span.trace }), positionAttributes);
+      logReader.expectOwn({ ...position, orderId });
+      trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
     },
   });
   const follower = createFollower({
@@ -91,7 +80,12 @@ const start = async (env: Env): Promise<void> => {
     logger,
   });
   const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), logger });
-  const checks = () => ({ producerConnected: publisher.healthy(), consumerJoined: follower.healthy(), stateCaughtUp: follower.caughtUp() });
+  const checks = () => ({
+    producerConnected: publisher.healthy(),
+    consumerJoined: follower.healthy(),
+    stateCaughtUp: follower.caughtUp(),
+    notStopping: !isClosing(server),
+  });
   metrics.watch({
     checks,
     lags: lag.lags,
@@ -119,11 +113,10 @@ const start = async (env: Env): Promise<void> => {
   });
   const server = createExpressServer(app);
 
-  /** Who waits is answered with the order as it is, and streams end; then no open request can hold up the server. */
+  /** Who waits is answered with the order as it is, and streams end once they cannot come back here: nobody holds up the server. */
   const closeHttp = (): Promise<void> => {
     waiters.close();
-    streams.close();
-    return closeServer(server, 5_500);
+    return closeServer(server, 5_500, { onDeaf: streams.close });
   };
 
   shutdownOnSignal({

@@ -5,10 +5,10 @@ import { loadEnv, type Env } from './config/env';
 import { readCommand, UsageError, type Command, type RedriveCommand } from './dead-letters/command';
 import { createLog, type Log } from './dead-letters/log';
 import { list, show, stats, type Found } from './dead-letters/look';
+import { createPut } from './dead-letters/put';
 import { createRedrive, type Outcome } from './dead-letters/redrive';
 import { createKafka } from './kafka/client';
 import { createLogReader } from './kafka/log-reader';
-import { keyPartitioner } from './kafka/partitioner';
 import { createProgress } from './utils/progress';
 
 /** Somebody asked the program to end: `exitCode` is 128 and the number of the signal. */
@@ -20,6 +20,8 @@ class Stopped extends Error {
   }
 }
 
+/** What matters of a failure is in the error that is thrown. */
+const silent = winston.createLogger({ silent: true });
 const progress = createProgress(process.stderr);
 
 const print = (text: string): void => {
@@ -64,16 +66,12 @@ const confirm = async (count: number, signal: AbortSignal): Promise<boolean> => 
 };
 
 const redrive = async (command: RedriveCommand, { env, kafka, log, signal }: Session): Promise<Outcome> => {
-  const producer = kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } });
-  let connecting: Promise<void> | undefined;
+  const { send, stop } = createPut({ kafka, topic: env.ORDERS_TOPIC, logger: silent });
   const put = createRedrive({
     log,
     topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC },
     max: env.REDRIVE_MAX,
-    send: async (messages) => {
-      await (connecting ??= producer.connect());
-      await producer.send({ topic: env.ORDERS_TOPIC, acks: -1, timeout: 5_000, messages });
-    },
+    send,
     confirm: async (count) => command.yes || count === 1 || confirm(count, signal),
     print,
     progress: progress.show,
@@ -82,7 +80,7 @@ const redrive = async (command: RedriveCommand, { env, kafka, log, signal }: Ses
   try {
     return await put(command);
   } finally {
-    await producer.disconnect();
+    await stop();
   }
 };
 
@@ -106,8 +104,7 @@ const execute = async (command: Exclude<Command, { name: 'help' }>, env: Env): P
   const kafka = createKafka({
     brokers: env.KAFKA_BROKERS,
     clientId: `${env.KAFKA_CLIENT_ID}-dlt`,
-    // What matters of a failure is in the error that is thrown.
-    logger: winston.createLogger({ silent: true }),
+    logger: silent,
   });
   const reader = createLogReader({ kafka, brokers: env.KAFKA_BROKERS, groupId: env.KAFKA_GROUP_ID });
   const log = createLog({ reader, progress: progress.show, signal });

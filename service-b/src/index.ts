@@ -1,9 +1,9 @@
-import { createServer } from 'node:http';
 import { createApp } from './app';
-import { loadEnv, type Env } from './config/env';
-import { adjustKafkaLogLevel, createKafka } from './kafka/client';
+import { loadEnv, tracesUrlOf, type Env } from './config/env';
+import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
+import { withTrace } from './kafka/header-changes';
 import { createLagWatch } from './kafka/lag';
 import { paymentCompletedText } from './kafka/messages';
 import { keyPartitioner } from './kafka/partitioner';
@@ -14,7 +14,7 @@ import { createSimulatedGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
-import { closeServer, listen } from './utils/server';
+import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTracer, endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
 import { createTrail } from './utils/trail';
@@ -25,7 +25,7 @@ const start = async (env: Env): Promise<void> => {
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
-  const tracer = await createTracer({ endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, service: 'service-b', logger });
+  const tracer = await createTracer({ url: tracesUrlOf(env), service: 'service-b', logger });
 
   const metrics = createMetrics({ ordersTopic: env.ORDERS_TOPIC });
 
@@ -33,7 +33,8 @@ const start = async (env: Env): Promise<void> => {
   const publisherFor = (topic: string) => ({
     topic,
     ...createPublisher({
-      producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 1 } }),
+      producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
+      probe: topicProbe(kafka, topic),
       topic,
       ...metrics.publishing(topic),
       logger,
@@ -48,7 +49,7 @@ const start = async (env: Env): Promise<void> => {
   ): Promise<Position> => {
     const attributes = () => ({ ...recordAttributes('send', topic, outcome.key), ...more });
     const span = tracer.start('producer', `send ${topic}`, { parent, attributes });
-    const traced = span.trace === undefined ? outcome : { ...outcome, headers: { ...outcome.headers, ...span.trace } };
+    const traced = span.trace === undefined ? outcome : { ...outcome, headers: withTrace(outcome.headers ?? {}, span.trace) };
     return endWith(span, publish(traced, signal), positionAttributes);
   };
 
@@ -108,6 +109,8 @@ const start = async (env: Env): Promise<void> => {
     paymentsWritable: payments.healthy(),
     deadLettersWritable: deadLetters.healthy(),
     consumerJoined: consumer.healthy(),
+    partitionsMove: consumer.standing().length === 0,
+    notStopping: !isClosing(server),
   });
   metrics.watch({
     checks,
@@ -121,14 +124,13 @@ const start = async (env: Env): Promise<void> => {
     corsOrigins: env.CORS_ORIGINS,
     logger,
   });
-  const server = createServer(app);
+  const server = createExpressServer(app);
 
   shutdownOnSignal({
     logger,
-    // Nine and a half seconds at most.
+    // Eight and a half seconds at most. Probes are answered while the consumer stops.
     steps: [
-      { name: 'http', timeoutMs: 1_000, run: () => closeServer(server, 500) },
-      { name: 'consumer', timeoutMs: 6_000, run: consumer.stop },
+      { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000), consumer.stop()]) },
       { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
       { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],

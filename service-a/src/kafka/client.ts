@@ -2,7 +2,9 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { Kafka, logLevel, type ISocketFactory, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
-import { poolEncoderBuffers, tameRequestQueue } from './kafkajs-patches';
+import { patchGroups } from './kafkajs-group-patches';
+import { patchNetwork } from './kafkajs-network-patches';
+import { poolEncoderBuffers, readHeadersWhenAsked, sendHeadersAsTheyAre, tameRequestQueue } from './kafkajs-patches';
 
 /** Small requests must not wait for Nagle's algorithm. */
 const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
@@ -30,14 +32,30 @@ export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka
 export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; clientId: string; logger: Logger }): Kafka => {
   tameRequestQueue();
   poolEncoderBuffers();
+  readHeadersWhenAsked();
+  sendHeadersAsTheyAre();
+  patchNetwork();
+  patchGroups();
   return new Kafka({
     brokers,
     clientId,
     socketFactory,
     connectionTimeout: 3_000,
-    requestTimeout: 10_000,
+    // Of what a broker answers at once; `kafkajs-network-patches` knows what it may take longer for.
+    requestTimeout: 4_000,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
     logLevel: levelFor(logger),
     logCreator: throughWinston(logger),
   });
+};
+
+/** Asks whether a topic can be reached: rejects while it has a partition without a leader, or no broker answers. */
+export const topicProbe = (kafka: Kafka, topic: string) => async (): Promise<void> => {
+  const admin = kafka.admin({ retry: { retries: 0 } });
+  try {
+    await admin.connect();
+    await admin.fetchTopicMetadata({ topics: [topic] });
+  } finally {
+    await admin.disconnect();
+  }
 };

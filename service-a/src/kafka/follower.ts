@@ -1,18 +1,22 @@
 import { randomUUID } from 'node:crypto';
+import { nextTick } from 'node:process';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, PartitionAssigner } from 'kafkajs';
-import { AssignerProtocol } from 'kafkajs';
+import type { EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from '../utils/logger';
-import { superviseConsumer } from './supervise';
+import { everyPartitionToEveryMember } from './assigner';
+import { createCursors, type Cursor } from './cursors';
+import { createRebuild } from './rebuild';
+import { superviseConsumer, type Life } from './supervise';
 
-/** What to do with a record. Must not throw: a record that means nothing is the handler's to count. */
+/** What to do with a record. A record that means nothing is the handler's to count; what it throws is a defect, and ends the process. */
 export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
 
 const COMMIT_INTERVAL_MS = 1_000;
 const MAX_PARTITIONS = 64;
 /** How long the group may keep a new member waiting before it reads without it. */
 const STAND_IN_AFTER_MS = 500;
-const PROGRESS_INTERVAL_MS = 2_000;
+/** So long new partitions and moved leaders may go unnoticed without an error. */
+const METADATA_MAX_AGE_MS = 10_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
 /**
@@ -22,48 +26,13 @@ const CHUNK_RECORDS = 1_000;
  */
 const REST = { busyRecords: 8, busyMs: 30, shortMs: 5 };
 
-/**
- * Gives every partition to every member: each instance of the service holds the whole state, so each reads the whole log. The group
- * exists for what it shows (members, lag), not to divide the work.
- */
-const everyPartitionToEveryMember: PartitionAssigner = ({ cluster }) => ({
-  name: 'EveryPartitionToEveryMember',
-  version: 0,
-  assign: async ({ members, topics }) => {
-    const assignment = Object.fromEntries(topics.map((topic) =>
-      [topic, cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)]));
-    return members.map(({ memberId }) => ({
-      memberId,
-      memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: 0, assignment, userData: Buffer.alloc(0) }),
-    }));
-  },
-  protocol: ({ topics }) => ({
-    name: 'EveryPartitionToEveryMember',
-    metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
-  }),
-});
-
-type Cursor = {
-  topic: string;
-  partition: number;
-  /** First offset of the log when reading began. */
-  start: bigint;
-  /** Next offset to handle. */
-  next: bigint;
-  /** End offset seen at the start. */
-  end: bigint;
-};
-
 export type Follower = ReturnType<typeof createFollower>;
 
-/**
- * Reads the topics from their beginning, every partition of them, and goes on following them. Where it stands is its own knowledge
- * (the state lives in this process), so after a rebalance or a reconnect it goes on there; what it commits is for lag tools to see.
- */
+/** Reads the topics from their beginning, every partition of them, and goes on following them. What it commits is for lag tools to see. */
 export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoined, onRestart, logger }: {
   kafka: Kafka;
   groupId: string;
-  /** The first one is read to its end before the others: what they say is about what it says. */
+  /** Of records of one time those of the first topic come first: what the others say is about what it says. */
   topics: string[];
   handle: HandleRecord;
   /** As of `superviseConsumer`. */
@@ -71,116 +40,80 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
   onRestart: () => void;
   logger: Logger;
 }) => {
-  const [first, ...rest] = topics;
-  const others = rest.map((topic) => ({ topic }));
-  const cursors = new Map<string, Cursor>();
+  const cursors = createCursors(topics);
   let stopping = false;
-  let behind: Set<Cursor> | undefined;
-  let resumeOthers: () => void = () => undefined;
   let commitTimer: NodeJS.Timeout | undefined;
-  let handled = 0;
-  let progressAt = 0;
-  const startedAt = Date.now();
-  let rebuildSeconds = 0;
-  const seconds = (): number => (Date.now() - startedAt) / 1_000;
+  /** Tells of life, by the reader that read last. */
+  let pulse: () => Promise<void> = async () => undefined;
 
-  const cursorOf = (topic: string, partition: number): Cursor => {
-    const id = `${topic}/${partition}`;
-    let cursor = cursors.get(id);
-    if (cursor === undefined) cursors.set(id, cursor = { topic, partition, start: 0n, next: 0n, end: 0n });
-    return cursor;
-  };
-
-  const readEnds = async (admin: Admin): Promise<void> => {
-    await admin.connect();
-    for (const topic of topics) {
-      // By number, so that every instance has the partitions in the same order.
-      const partitions = (await admin.fetchTopicOffsets(topic)).sort((one, other) => one.partition - other.partition);
-      for (const { partition, low, high } of partitions) {
-        Object.assign(cursorOf(topic, partition), { start: BigInt(low), next: BigInt(low), end: BigInt(high) });
-      }
+  const handleAll = ({ topic, partition }: Cursor, messages: KafkaMessage[]): void => {
+    try {
+      for (const message of messages) handle({ topic, partition, message });
+    } catch (error) {
+      // Thrown here, KafkaJS would fetch the record again, for ever; outside, the process ends with it.
+      nextTick(() => {
+        throw error;
+      });
+      throw error;
     }
   };
 
-  /** Asks the broker where the log begins and ends now, for as long as it takes to get an answer. */
-  const learnEnds = async (): Promise<void> => {
-    while (behind === undefined && !stopping) {
-      const admin = kafka.admin();
-      try {
-        await readEnds(admin);
-        behind = new Set([...cursors.values()].filter(({ next, end }) => next < end));
-        const records = [...behind].reduce((sum, { next, end }) => sum + Number(end - next), 0);
-        logger.info('rebuilding state from the log', { records, partitions: behind.size });
-        noteCaughtUp();
-      } catch (error) {
-        logger.warn('cannot read the ends of the topics, trying again', { error });
-        await setTimeout(1_000, undefined, { ref: false });
-      } finally {
-        await admin.disconnect().catch(() => undefined);
-      }
-    }
-  };
-
-  const firstIsBehind = (): boolean => [...behind ?? []].some(({ topic }) => topic === first);
-
-  const noteCaughtUp = (): void => {
-    if (behind?.size !== 0) return;
-    rebuildSeconds = seconds();
-    logger.info('state is rebuilt', { records: handled, seconds: rebuildSeconds });
-  };
-
-  const noteProgress = (): void => {
-    if (behind === undefined || behind.size === 0 || Date.now() < progressAt + PROGRESS_INTERVAL_MS) return;
-    progressAt = Date.now();
-    logger.info('rebuilding state', { records: handled, partitionsBehind: behind.size, seconds: seconds() });
-  };
-
-  const advance = (cursor: Cursor, next: bigint): void => {
-    cursor.next = next;
-    if (behind === undefined || behind.size === 0 || next < cursor.end || !behind.delete(cursor)) return;
-    if (cursor.topic === first && !firstIsBehind()) resumeOthers();
-    noteCaughtUp();
-  };
+  const rebuild = createRebuild({ kafka, cursors, handleAll, pulse: () => pulse(), logger });
 
   /** Reads as a member of `group` for as long as `active` says so; goes on where the last reader stood. */
   const createReader = ({ group, active, onJoin }: { group: string; active: () => boolean; onJoin: () => void }) => {
-    const eachBatch = async ({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> => {
+    const eachBatch = ({ ended }: Life) => async ({ batch, heartbeat, pause, resolveOffset, isRunning, isStale }: EachBatchPayload): Promise<void> => {
       const { topic, partition, messages } = batch;
-      const cursor = cursorOf(topic, partition);
-      for (let from = 0; from < messages.length; from += CHUNK_RECORDS) {
-        if (!active() || !isRunning() || isStale()) return;
+      const cursor = cursors.of(topic, partition);
+      const end = BigInt(batch.lastOffset()) + 1n;
+      const isOver = (): boolean => ended.aborted || !active() || !isRunning() || isStale();
+      pulse = async () => {
+        reader.sign();
+        await heartbeat();
+      };
+      if (isOver()) return;
+      if (!rebuild.done()) {
+        resolveOffset((end - 1n).toString());
+        return rebuild.add({ cursor, messages, end, pause });
+      }
+      for (let from = 0; from < messages.length && !isOver(); from += CHUNK_RECORDS) {
         const chunk = messages.slice(from, from + CHUNK_RECORDS);
-        for (const message of chunk) handle({ topic, partition, message });
-        handled += chunk.length;
-        noteProgress();
+        handleAll(cursor, chunk);
         const isLast = from + CHUNK_RECORDS >= messages.length;
-        advance(cursor, BigInt(isLast ? batch.lastOffset() : chunk.at(-1)!.offset) + 1n);
+        cursor.next = isLast ? end : BigInt(chunk.at(-1)!.offset) + 1n;
+        resolveOffset((cursor.next - 1n).toString());
         if (!isLast) {
-          reader.sign();
-          await heartbeat();
+          await pulse();
           await setImmediate();
         }
       }
-      if (behind?.size === 0) await setTimeout(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
+      await setTimeout(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
     };
 
-    const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {
+    const begin = async (life: Life): Promise<void> => {
+      const { consumer, ended, on } = life;
       await consumer.connect();
-      signal.throwIfAborted();
+      ended.throwIfAborted();
       await consumer.subscribe({ topics, fromBeginning: true });
-      signal.throwIfAborted();
+      ended.throwIfAborted();
       // Emitted before the first fetch of the new generation, so the seeks are in place when it begins.
-      consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      on(consumer.events.GROUP_JOIN, ({ payload }) => {
         if (!active()) return;
         onJoin();
-        resumeOthers = () => consumer.resume(others);
-        if (firstIsBehind()) consumer.pause(others);
+        rebuild.clear();
         for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
-          for (const partition of partitions) consumer.seek({ topic, partition, offset: cursorOf(topic, partition).next.toString() });
+          for (const partition of partitions) consumer.seek({ topic, partition, offset: cursors.of(topic, partition).next.toString() });
         }
       });
+      // A batch with nothing to hand over, such as the marks of transactions, is told by this event alone.
+      on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
+        if (batchSize !== 0 || !active()) return;
+        void rebuild.pass(cursors.of(topic, partition), BigInt(lastOffset) + 1n);
+      });
       // All partitions of a fetch side by side: handling is synchronous, what overlaps is the rest.
-      await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: MAX_PARTITIONS, eachBatch });
+      await consumer.run({
+        autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: MAX_PARTITIONS, eachBatch: eachBatch(life),
+      });
     };
 
     const reader = superviseConsumer({
@@ -192,6 +125,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
         rebalanceTimeout: 10_000,
         heartbeatInterval: 1_000,
         maxWaitTimeInMs: 500,
+        metadataMaxAge: METADATA_MAX_AGE_MS,
         retry: { retries: 3, restartOnFailure: async () => false },
       }),
       begin,
@@ -218,7 +152,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
   const standIn = createReader({ group: `${groupId}.${randomUUID()}`, active: () => !joined, onJoin: () => undefined });
 
   const startReading = async (): Promise<void> => {
-    await learnEnds();
+    await rebuild.start();
     if (stopping) return;
     member.start();
     await setTimeout(STAND_IN_AFTER_MS, undefined, { ref: false });
@@ -227,10 +161,10 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
 
   let committed = '';
   const commit = async (): Promise<void> => {
-    const offsets = [...cursors.values()].map(({ topic, partition, next }) => ({ topic, partition, offset: next.toString() }));
+    const offsets = cursors.all().map(({ topic, partition, next }) => ({ topic, partition, offset: next.toString() }));
     const fingerprint = JSON.stringify(offsets);
-    const consumer = member.current();
-    if (!member.healthy() || consumer === undefined || fingerprint === committed) return;
+    const consumer = member.member();
+    if (consumer === undefined || fingerprint === committed) return;
     try {
       await consumer.commitOffsets(offsets);
       committed = fingerprint;
@@ -251,16 +185,17 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
     },
     stop: async (): Promise<void> => {
       stopping = true;
+      rebuild.stop();
       clearTimeout(commitTimer);
       await commit();
       await Promise.all([member.stop(), standIn.stop()]);
     },
     /** True from the moment every partition has been read to the end it had at the start. */
-    caughtUp: (): boolean => behind?.size === 0,
+    caughtUp: rebuild.caughtUp,
     /** What that took; 0 until then. */
-    rebuildSeconds: (): number => rebuildSeconds,
+    rebuildSeconds: rebuild.seconds,
     /** How far each partition was read. Never in the middle of a run of records: those that were handled are behind it. */
-    positions: (): Readonly<Cursor>[] => [...cursors.values()],
+    positions: cursors.all,
     /** Joined, and in touch with the broker. */
     healthy: (): boolean => member.healthy() || (!joined && standIn.healthy()),
   };

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Headers } from './record-headers';
+import { instantOf } from '../utils/timestamp';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -9,20 +11,23 @@ const text = (maximum: number) => z.string().min(1).refine(
 );
 
 export const uuidSchema = z.string().regex(UUID, 'Must be a UUID').transform((value) => value.toLowerCase());
-const timestampSchema = z.iso.datetime({ offset: true });
+const timestampSchema = z.string().refine((value) => !Number.isNaN(instantOf(value)), 'Must be a timestamp of RFC 3339');
 const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'Must be three capital letters');
+
+/** Beyond this a double stands for several numbers: what was written may not be what was read. */
+const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
 
 const itemSchema = z.object({
   productId: text(128),
   quantity: z.int().positive(),
-  price: z.number().nonnegative(),
+  price: z.number().nonnegative().max(NUMBER_MAX),
 });
 
 /** An order as it travels in `orders`. */
 export const orderSchema = z.object({
   orderId: uuidSchema,
   userId: text(128),
-  amount: z.number().positive(),
+  amount: z.number().positive().max(NUMBER_MAX),
   currency: currencySchema,
   items: z.array(itemSchema).min(1).max(500),
 });
@@ -68,7 +73,7 @@ export const orderCreatedText = ({ eventId, timestamp, order }: { eventId: strin
 export type Failure = { type: string; message: string; retryCount: number; failedAt: string };
 
 /**
- * What a record says about an order, in this service's words. `order` is its canonical text; times are ISO 8601, from the record;
+ * What a record says about an order, in this service's words. `order` is its canonical text; times are as the record has them;
  * `attempts` is how often the order had been put up for payment by then.
  */
 export type OrderFact =
@@ -98,9 +103,6 @@ const readJson = (value: Uint8Array | null): unknown => {
     throw new UnreadableRecordError('record is not UTF-8 JSON', { cause });
   }
 };
-
-/** A record's headers, as KafkaJS gives them: a list where a name comes more than once. */
-type Headers = Record<string, Buffer | string | (Buffer | string)[] | undefined>;
 
 const REDRIVES_MAX = 1_000_000;
 

@@ -1,7 +1,16 @@
-import type { ICustomPartitioner, Message } from 'kafkajs';
+import type { ICustomPartitioner, Message, PartitionMetadata } from 'kafkajs';
 
-/** A message that remembers the partition chosen for it, so that its offset can be told from the batch's base offset. */
-export type PlacedMessage = Message & { key: Buffer; placedOn?: number };
+/** Where each partition of a topic is led, as the client knows it. */
+export type Leaders = readonly Pick<PartitionMetadata, 'partitionId' | 'leader'>[];
+
+/** A message that says itself where it goes: whoever sends it has to know the partition before and after. */
+export type PlacedMessage = Omit<Message, 'key'> & {
+  key: Buffer | null;
+  /** Where it goes without a key: a dead letter stays on the partition that its original came from. */
+  fallbackPartition: number;
+  /** @returns the partition */
+  place: (message: PlacedMessage, leaders: Leaders) => number;
+};
 
 /**
  * MurmurHash2, 32 bit, seed 0x9747b28c, as in org.apache.kafka.common.utils.Utils#murmur2: every client of any language that keeps the
@@ -31,8 +40,11 @@ export const murmur2 = (data: Uint8Array): number => {
 /** Partition of a key: `toPositive(murmur2(key)) % partitions`, as Kafka's default partitioner does. */
 export const partitionOf = (key: Uint8Array, partitions: number): number => (murmur2(key) & 0x7fffffff) % partitions;
 
+/** Partition of a message among so many. */
+export const placeOf = ({ key, fallbackPartition }: Pick<PlacedMessage, 'key' | 'fallbackPartition'>, partitions: number): number =>
+  (key === null ? fallbackPartition % partitions : partitionOf(key, partitions));
+
 export const keyPartitioner: ICustomPartitioner = () => ({ partitionMetadata, message }) => {
   const placed = message as PlacedMessage;
-  placed.placedOn = partitionOf(placed.key, partitionMetadata.length);
-  return placed.placedOn;
+  return placed.place(placed, partitionMetadata);
 };

@@ -3,17 +3,26 @@ import type { Logger } from '../utils/logger';
 
 export type SupervisedConsumer = ReturnType<typeof superviseConsumer>;
 
+/** The time of one consumer, from when it is built until it is given up. It may go on for a while after that; nobody listens then. */
+export type Life = {
+  consumer: Consumer;
+  /** Aborts when the consumer is given up. */
+  ended: AbortSignal;
+  /** As of the consumer, until it is given up. */
+  on: Consumer['on'];
+};
+
 type Deps = {
   /** Builds a consumer with `restartOnFailure` off: restarting is done here, in one place, for every cause. */
   create: () => Consumer;
-  /** Connects, subscribes and runs the consumer; must stop between two of these steps once `signal` aborts. */
-  begin: (consumer: Consumer, signal: AbortSignal) => Promise<void>;
+  /** Connects, subscribes and runs the consumer; must stop between two of these steps once `ended` aborts. */
+  begin: (life: Life) => Promise<void>;
   /** Hears of each time that it joined its group. */
   onJoin: () => void;
   /** Hears of each time that it ended and is built anew. */
   onRestart: () => void;
   logger: Logger;
-  /** A consumer without a sign of life for this long is given up and built anew. Must exceed the rebalance timeout. */
+  /** A consumer without a sign of life, or outside its group, for this long is given up and built anew. Must exceed the rebalance timeout. */
   stallMs?: number;
 };
 
@@ -24,6 +33,12 @@ const delay = (ms: number): Promise<void> => new Promise((resolve) => {
   setTimeout(resolve, ms);
 });
 
+const createLife = (consumer: Consumer, ended: AbortSignal): Life => {
+  const on = (name: string, listener: (event: unknown) => void): unknown =>
+    consumer.on(name as 'consumer.stop', (event) => (ended.aborted ? undefined : listener(event)));
+  return { consumer, ended, on: on as Consumer['on'] };
+};
+
 /**
  * Keeps one consumer alive for as long as the process lives. KafkaJS gives up on a consumer for many reasons (coordinator not found,
  * a join that keeps failing, an unexpected error) and leaves the process running without it; here every such end leads to a new
@@ -31,35 +46,37 @@ const delay = (ms: number): Promise<void> => new Promise((resolve) => {
  */
 export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, stallMs = 30_000 }: Deps) => {
   let stopping = false;
+  let member: Consumer | undefined;
   let joined = false;
+  let lastJoined = 0;
   let lastSign = 0;
   let restarts = 0;
-  let consumer: Consumer | undefined;
   let giveUp: (reason: unknown) => void = () => undefined;
   let finished: Promise<void> = Promise.resolve();
 
   const sign = (): void => {
     lastSign = Date.now();
+    if (joined) lastJoined = lastSign;
   };
 
-  const watch = (watched: Consumer): void => {
-    const { GROUP_JOIN, HEARTBEAT, FETCH, END_BATCH_PROCESS, REBALANCING, CRASH, STOP } = watched.events;
-    watched.on(GROUP_JOIN, ({ payload }) => {
-      sign();
+  const watch = ({ consumer, on }: Life, end: (reason: unknown) => void): void => {
+    const { GROUP_JOIN, HEARTBEAT, FETCH, END_BATCH_PROCESS, REBALANCING, CRASH, STOP } = consumer.events;
+    const leave = (): void => {
+      joined = false;
+    };
+    on(GROUP_JOIN, ({ payload }) => {
       joined = true;
+      member = consumer;
+      sign();
       onJoin();
       logger.info('consumer joined', { groupId: payload.groupId, memberId: payload.memberId, assignment: payload.memberAssignment });
     });
-    watched.on(HEARTBEAT, sign);
-    watched.on(FETCH, sign);
-    watched.on(END_BATCH_PROCESS, sign);
-    watched.on(REBALANCING, () => {
-      joined = false;
-    });
-    watched.on(STOP, () => {
-      joined = false;
-    });
-    watched.on(CRASH, ({ payload }) => giveUp(payload.error));
+    on(HEARTBEAT, sign);
+    on(FETCH, sign);
+    on(END_BATCH_PROCESS, sign);
+    on(REBALANCING, leave);
+    on(STOP, leave);
+    on(CRASH, ({ payload }) => end(payload.error));
   };
 
   const closeBounded = async (closing: Consumer): Promise<void> => {
@@ -69,23 +86,27 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
 
   /** Lives with one consumer until it ends; resolves with the reason. */
   const live = async (): Promise<unknown> => {
-    const current = create();
-    consumer = current;
-    sign();
-    const ended = new Promise<unknown>((resolve) => {
-      giveUp = resolve;
-    });
-    const stallCheck = setInterval(() => {
-      if (Date.now() - lastSign > stallMs) giveUp(new Error(`no sign of life for ${stallMs} ms`));
-    }, 1_000);
-    watch(current);
     const over = new AbortController();
-    begin(current, over.signal).catch((error: unknown) => giveUp(error));
+    const life = createLife(create(), over.signal);
+    lastSign = lastJoined = Date.now();
+    let end: (reason: unknown) => void = () => undefined;
+    const ended = new Promise<unknown>((resolve) => {
+      end = resolve;
+    });
+    giveUp = end;
+    const stallCheck = setInterval(() => {
+      const now = Date.now();
+      if (now - lastSign > stallMs) end(new Error(`no sign of life for ${stallMs} ms`));
+      else if (now - lastJoined > stallMs) end(new Error(`not in its group for ${stallMs} ms`));
+    }, 1_000);
+    watch(life, end);
+    begin(life).catch(end);
     const reason = await ended;
     over.abort(reason);
     clearInterval(stallCheck);
     joined = false;
-    await closeBounded(current);
+    member = undefined;
+    await closeBounded(life.consumer);
     return reason;
   };
 
@@ -106,6 +127,8 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
     start: (): void => {
       finished = supervise();
     },
+    /** Ends the live consumer and builds a new one, which begins at the committed offsets. */
+    restart: (reason: unknown): void => giveUp(reason),
     /** Leaves the group and closes; takes at most 5 s. */
     stop: async (): Promise<void> => {
       stopping = true;
@@ -114,8 +137,8 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
     },
     /** A sign of life that KafkaJS emits no event for, such as progress inside a long batch. */
     sign,
-    /** The live consumer, if there is one: for commits. */
-    current: (): Consumer | undefined => consumer,
+    /** The live consumer, once it has joined its group: for commits, also while it joins anew. */
+    member: (): Consumer | undefined => member,
     /** Joined, and a fetch or heartbeat succeeded within the last 5 s. */
     healthy: (): boolean => joined && Date.now() - lastSign < STALE_MS,
   };

@@ -1,5 +1,5 @@
 import type { KafkaMessage } from 'kafkajs';
-import { readDeadLetter, readOrderCreated, readPaymentCompleted, type OrderFact } from '../kafka/messages';
+import { readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError, type OrderFact } from '../kafka/messages';
 import { positionAttributes, recordAttributes } from '../kafka/span-attributes';
 import type { Logger } from '../utils/logger';
 import { traceIdOf, traceOf, type StartSpan } from '../utils/tracing';
@@ -81,15 +81,18 @@ export const createLogReader = ({ topics, groupId, projection, feed, onRecord, s
     },
     /** Orders that were published from here and that the log has not delivered yet. */
     unconfirmed: (): string[] => [...own.values()].flatMap(({ orderIds }) => [...orderIds.values()]),
+    /** @throws what is no fault of the record */
     handle: ({ topic, partition, message }: { topic: string; partition: number; message: KafkaMessage }): void => {
       try {
         const orderId = fold(topic, partition, message);
         onRecord(topic, orderId === undefined ? 'unchanged' : 'applied');
         if (orderId !== undefined) feed.note(topic, partition, message.offset, orderId);
       } catch (error) {
+        // Anything else is a defect: skipping the record would hide it, and the order would be lost in silence.
+        if (!(error instanceof UnreadableRecordError)) throw error;
         unreadable += 1;
         onRecord(topic, 'unreadable');
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = error.message;
         const traceId = traceIdOf(traceOf(message.headers));
         logger.warn('record skipped: cannot be read', { topic, partition, offset: message.offset, traceId, reason, unreadable });
       }

@@ -1,4 +1,5 @@
 import type { Place } from '../utils/sorted-ids';
+import { instantOf } from '../utils/timestamp';
 import { statusOf, viewOf, type OrderStatus, type Projection } from './projection';
 
 /** What a request for a page may cost: orders looked at (some milliseconds), and characters of those, give or take one order. */
@@ -36,7 +37,7 @@ export const listOrders = (
   let characters = 0;
   for (const orderId of projection.newestFirst(after)) {
     if (orders.length === limit || lookedAt === LOOKED_AT_MAX || characters > CHARACTERS_MAX) {
-      return { orders, next: { time: Date.parse(last.createdAt), id: last.id } };
+      return { orders, next: { time: instantOf(last.createdAt), id: last.id } };
     }
     const entry = projection.get(orderId)!;
     const { text, createdAt } = entry.order!;

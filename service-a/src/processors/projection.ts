@@ -1,10 +1,12 @@
 import type { Failure, OrderFact } from '../kafka/messages';
 import { createRecordStore } from '../utils/record-store';
 import { createSortedIds } from '../utils/sorted-ids';
+import { instantOf } from '../utils/timestamp';
+import { pack, sourceOfTag, statusOfTag, tagOf, unpack } from './packed-order';
 
 export type OrderStatus = 'pending' | 'completed' | 'failed';
 
-type KnownOrder = { readonly text: string; readonly createdAt: string; readonly source: 'broker-ack' | 'dead-letter' | 'log' };
+export type KnownOrder = { readonly text: string; readonly createdAt: string; readonly source: 'broker-ack' | 'dead-letter' | 'log' };
 
 /**
  * What is known of one order. The order is held as its canonical JSON text: one string costs a fraction of the object's memory, and
@@ -65,34 +67,23 @@ export const viewOf = (entry: OrderEntry): string | undefined => {
   return `${text.slice(0, -1)},${JSON.stringify({ status: statusOf(entry), createdAt, updatedAt, attempts, ...outcome }).slice(1)}`;
 };
 
-/** When it was created or, if only its payment is known, paid. */
-const timeOf = ({ order, payment }: OrderEntry): number => Date.parse(order?.createdAt ?? payment!.at);
-
-type Source = KnownOrder['source'] | undefined;
-
 /**
- * An order as it is held: its outcome as JSON and its canonical text, each on a line behind the time of its creation. An order that is
- * pending, as most changing ones are, has no outcome and is put together and taken apart without JSON.
+ * The lines in which orders make room, each by time and id: by what the records say and not by when they were read, so that whoever has
+ * read the same records holds the same orders. `orphan`: an outcome, the order of which `orders` has not shown, or not shown of late.
  */
-const pack = ({ order, ...outcome }: OrderEntry): string =>
-  `${order?.createdAt ?? ''}\n${Object.keys(outcome).length === 0 ? '' : JSON.stringify(outcome)}\n${order?.text ?? ''}`;
+type Line = 'pending' | 'finished' | 'orphan';
 
-const unpack = (packed: string, source: Source): OrderEntry => {
-  const first = packed.indexOf('\n');
-  const second = packed.indexOf('\n', first + 1);
-  const outcome = second === first + 1 ? {} : JSON.parse(packed.slice(first + 1, second)) as Omit<OrderEntry, 'order'>;
-  if (source === undefined) return outcome;
-  return { order: { text: packed.slice(second + 1), createdAt: packed.slice(0, first), source }, ...outcome };
+/** Where an order stands: those without an outcome by their creation, the others by their outcome. */
+const placeOf = ({ order, payment, failure }: OrderEntry): { line: Line; time: number } => {
+  const outcomeAt = payment?.at ?? failure?.failedAt;
+  if (outcomeAt === undefined) return { line: 'pending', time: instantOf(order!.createdAt) };
+  return { line: order === undefined || order.source === 'dead-letter' ? 'orphan' : 'finished', time: instantOf(outcomeAt) };
 };
 
-/** What is held of an order next to its text: its status, and where the order is known from, if it is. */
-const STATUSES: OrderStatus[] = ['pending', 'completed', 'failed'];
-const SOURCES: Source[] = [undefined, 'broker-ack', 'dead-letter', 'log'];
-const tagOf = (status: OrderStatus, source: Source): number => STATUSES.indexOf(status) * SOURCES.length + SOURCES.indexOf(source);
-const statusOfTag = (tag: number): OrderStatus => STATUSES[Math.floor(tag / SOURCES.length)]!;
-const sourceOfTag = (tag: number): Source => SOURCES[tag % SOURCES.length];
+/** Outcomes without their orders push out one another alone: of the room for orders they have a tenth, on top of it. */
+const ORPHANS_SHARE = 10;
 
-/** Queues of the store: orders without an outcome, in the order of their last change, and those that are finished. */
+/** Queues of the store: what changes soon, and what does not, is held apart. */
 const QUEUES = { pending: 0, finished: 1 };
 
 type Appearance = { time: number; status: OrderStatus };
@@ -103,11 +94,15 @@ export type Projection = ReturnType<typeof createProjection>;
 export type OnChange = (orderId: string, status: OrderStatus) => void;
 
 /**
- * The state of all orders, folded from the topics and held in memory: at most `max` orders, the oldest finished ones go first.
+ * The state of all orders, folded from the topics and held in memory: at most `max` orders and `maxBytes` of them, those that were finished
+ * first go first, and orders without an outcome only when nothing else is left.
  * They are held outside the heap (`utils/record-store`): what an order costs does not depend on how many there are.
  */
-export const createProjection = ({ max }: { max: number }) => {
+export const createProjection = ({ max, maxBytes = Infinity }: { max: number; maxBytes?: number }) => {
   const store = createRecordStore({ queues: 2 });
+  const lines = { pending: createSortedIds(), finished: createSortedIds(), orphan: createSortedIds() };
+  /** Bytes held: of the orders, and of outcomes without one. */
+  const bytes: Record<Line, number> = { pending: 0, finished: 0, orphan: 0 };
   /** Ids of the orders that can be shown, by the instant of `createdAt`; and how many there are of each status. */
   const shown = createSortedIds();
   const counts: Record<OrderStatus, number> = { pending: 0, completed: 0, failed: 0 };
@@ -133,24 +128,38 @@ export const createProjection = ({ max }: { max: number }) => {
     if (after !== undefined) shown.add(after.time, orderId);
   };
 
-  const set = (orderId: string, entry: OrderEntry): void => {
+  const leaveLine = (orderId: string, { line, time }: { line: Line; time: number }): void => {
+    lines[line].delete(time, orderId);
+    bytes[line] -= store.weight(store.find(orderId));
+  };
+
+  const set = (orderId: string, known: OrderEntry | undefined, entry: OrderEntry): void => {
     const before = appearance(orderId);
+    if (known !== undefined) leaveLine(orderId, placeOf(known));
     const { order } = entry;
     const status = statusOf(entry);
-    const after = order && { time: Date.parse(order.createdAt), status };
+    const after = order && { time: instantOf(order.createdAt), status };
     const queue = status === 'pending' ? QUEUES.pending : QUEUES.finished;
     store.put(orderId, { queue, tag: tagOf(status, order?.source), time: after?.time ?? NaN, text: pack(entry) });
     index(orderId, before, after);
+    const { line, time } = placeOf(entry);
+    lines[line].add(time, orderId);
+    bytes[line] += store.weight(store.find(orderId));
   };
 
-  /** Makes room for what is new. While a long log is read anew, outcomes come of orders that have gone: they push out no newer one. */
-  const evict = (newId: string, entry: OrderEntry): void => {
-    if (store.size() <= max) return;
-    const finished = store.oldest(QUEUES.finished);
-    const newIsOlder = finished !== undefined && statusOf(entry) !== 'pending' && timeOf(entry) < store.time(store.find(finished));
-    const orderId = newIsOlder ? newId : (finished ?? store.oldest(QUEUES.pending))!;
-    index(orderId, appearance(orderId), undefined);
-    store.remove(orderId);
+  /** Forgets the first of a line. */
+  const forget = (line: Line): void => {
+    const { id, time } = lines[line].first()!;
+    leaveLine(id, { line, time });
+    index(id, appearance(id), undefined);
+    store.remove(id);
+  };
+
+  const makeRoom = (): void => {
+    while (lines.pending.size() + lines.finished.size() > max || bytes.pending + bytes.finished > maxBytes) {
+      forget(lines.finished.size() > 0 ? 'finished' : 'pending');
+    }
+    while (lines.orphan.size() * ORPHANS_SHARE >= max + ORPHANS_SHARE || bytes.orphan * ORPHANS_SHARE > maxBytes) forget('orphan');
   };
 
   return {
@@ -160,8 +169,8 @@ export const createProjection = ({ max }: { max: number }) => {
       const before = get(orderId);
       const after = applyFact(before ?? {}, fact, source);
       if (after === before) return undefined;
-      set(orderId, after);
-      evict(orderId, after);
+      set(orderId, before, after);
+      makeRoom();
       const status = statusOf(after);
       for (const listener of listeners) listener(orderId, status);
       return status;

@@ -19,6 +19,8 @@ const STREAMS_MAX = 1_000;
 const WAITING_MAX_BYTES = 1_048_576;
 /** A resumed stream begins with no more than this: above it, reading the list anew is cheaper for both. */
 const REPLAY_MAX_CHARACTERS = WAITING_MAX_BYTES / 2;
+/** What is told at once goes in parts of about so many characters: one text of all could be too long to make. */
+const PART_CHARACTERS = 16_777_216;
 const FLUSH_INTERVAL_MS = 50;
 const COUNTS_INTERVAL_MS = 1_000;
 const HEARTBEAT_MS = 15_000;
@@ -101,11 +103,16 @@ export const createStreams = ({ projection, feed, logger }: {
     flushDueAt = Infinity;
     flushedAt = performance.now();
     const position = feed.position();
-    const events: Event[] = [];
+    let [events, characters]: [Event[], number] = [[], 0];
     for (const orderId of changed) {
       const event = orderEvent(orderId);
       if (event === undefined) continue;
-      events.push(event);
+      if (characters + event.data.length > PART_CHARACTERS && characters > 0) {
+        tell(ofAll, Buffer.from(format(events, toldTo, toldTo)));
+        [events, characters] = [[], 0];
+      }
+      if (ofAll.size > 0) events.push(event);
+      characters += event.data.length;
       const readers = ofOrder.get(orderId);
       if (readers !== undefined) tell(readers, Buffer.from(format([event], position, position)));
     }

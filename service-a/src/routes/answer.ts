@@ -1,9 +1,7 @@
 import cors from 'cors';
 import helmet from 'helmet';
-import { IncomingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:http';
-import { Socket } from 'node:net';
-
-type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { headersOf } from '../utils/refusal';
 
 /** Sends a JSON answer with the headers that every answer carries; a body that is text is JSON already. */
 export type Answer = (res: ServerResponse, status: number, body: object | string, headers?: OutgoingHttpHeaders) => void;
@@ -16,14 +14,6 @@ export type BeginEvents = (res: ServerResponse) => void;
 
 /** What Express and this service's server put on a response and its request. */
 type Answered = ServerResponse & { startedAt?: number; req: IncomingMessage & { route?: { path: string } } };
-
-/** The headers that middlewares set on a response of their own: flat name, value, name, value, … */
-const headersOf = (...middlewares: Middleware[]): string[] => {
-  const req = new IncomingMessage(new Socket());
-  const res = new ServerResponse(req);
-  for (const middleware of middlewares) middleware(req, res, () => undefined);
-  return res.getHeaderNames().flatMap((name) => [name, String(res.getHeader(name))]);
-};
 
 /**
  * Answers carry helmet's headers and those of CORS. They are the same for every request from one origin, so they are computed once:

@@ -1,20 +1,27 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hasBody } from '../utils/connection';
 import { Problem } from './problem';
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
+
+/** The values of a header field that is a list, in small letters. */
+const listOf = (header: string | undefined): string[] =>
+  (header ?? '').split(',').map((value) => value.trim().toLowerCase()).filter((value) => value !== '');
 
 const checkHeaders = ({ headers }: IncomingMessage, limitBytes: number): void => {
   const type = headers['content-type'] ?? '';
   if (!JSON_TYPE.test(type)) throw new Problem(415, 'Send the order as application/json.');
   const charset = CHARSET.exec(type)?.[1]?.toLowerCase() ?? 'utf-8';
   if (charset !== 'utf-8' && charset !== 'utf8') throw new Problem(415, 'The charset is not supported: send UTF-8.');
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Problem(415, 'The content encoding is not supported.');
+  if (listOf(headers['content-encoding']).some((coding) => coding !== 'identity')) throw new Problem(415, 'The content encoding is not supported.');
+  if (listOf(headers['transfer-encoding']).some((coding) => coding !== 'chunked')) throw new Problem(501, 'Of all transfer codings this service knows chunked alone.');
   if (Number(headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
 };
 
-const tooLarge = (): Problem => new Problem(413, 'The body is larger than this service accepts.');
+/** What is still to come of the body is not read. */
+const tooLarge = (): Problem => new Problem(413, 'The body is larger than this service accepts.', { headers: { Connection: 'close' } });
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -28,13 +35,14 @@ const parse = (body: Buffer): unknown => {
 };
 
 /**
- * Reads a request's body as JSON: UTF-8, not compressed, at most `limitBytes`.
- * @throws Problem 400 no JSON or cut off, 413 too large, 415 of another type
+ * Reads a request's body as JSON: UTF-8, not compressed, at most `limitBytes`. A client that waits to hear whether to send it (`Expect`) is
+ * told so once its headers are found right.
+ * @throws Problem 400 no JSON or cut off, 413 too large, 415 of another type, 501 sent in another way
  */
-export const readJsonBody = async (req: IncomingMessage, limitBytes: number): Promise<unknown> => {
-  const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
-  if (!hasBody) throw new Problem(400, 'The body is empty.');
+export const readJsonBody = async (req: IncomingMessage, res: ServerResponse, limitBytes: number): Promise<unknown> => {
+  if (!hasBody(req)) throw new Problem(400, 'The body is empty.');
   checkHeaders(req, limitBytes);
+  if (req.headers.expect !== undefined && req.httpVersionMinor === 1) res.writeContinue();
   const body = await new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -26,7 +26,7 @@ const listQuerySchema = z.object({
  * @throws Problem 400 with every fault; a parameter that comes twice is one
  */
 export const readListQuery = (url: string): Query => {
-  const given = new URLSearchParams(url.split('?')[1]);
+  const given = new URL(url, 'http://localhost').searchParams;
   const parsed = listQuerySchema.safeParse(Object.fromEntries(
     Object.keys(listQuerySchema.shape).filter((name) => given.has(name)).map((name) => {
       const values = given.getAll(name);

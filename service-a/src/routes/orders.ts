@@ -2,7 +2,7 @@ import { Router, type NextFunction, type Request, type RequestHandler, type Resp
 import { v4 as uuid } from 'uuid';
 import { orderRequestSchema, uuidSchema } from '../kafka/messages';
 import { listOrders } from '../processors/list-orders';
-import { BrokerUnavailableError, OrderConflictError, QueueFullError, type PlaceOrder } from '../processors/place-order';
+import { BrokerUnavailableError, NotAppendedError, OrderConflictError, QueueFullError, type PlaceOrder } from '../processors/place-order';
 import { statusOf, viewOf, type OrderEntry, type Projection } from '../processors/projection';
 import type { Streams } from '../processors/streams';
 import type { Waiters } from '../processors/waiters';
@@ -36,7 +36,7 @@ const rejectionOf = (error: unknown, orderId: string): { reason: RejectReason; p
     const detail = 'Too many orders are waiting. Post this one again with its orderId: that is safe.';
     return { reason: 'queue_full', problem: unavailable(detail, orderId) };
   }
-  if (error instanceof BrokerUnavailableError) {
+  if (error instanceof BrokerUnavailableError || error instanceof NotAppendedError) {
     const detail = 'The order could not be confirmed in time. Post it again with its orderId: that is safe.';
     return { reason: 'broker_unavailable', problem: unavailable(detail, orderId) };
   }
@@ -94,7 +94,7 @@ export const orderRoutes = ({
       const end = (status: number, error?: unknown): void => span.end({ 'http.response.status_code': status }, error);
       try {
         requireState();
-        const parsed = orderRequestSchema.safeParse(await readJsonBody(req, bodyLimitBytes));
+        const parsed = orderRequestSchema.safeParse(await readJsonBody(req, res, bodyLimitBytes));
         if (!parsed.success) throw invalid('The body is not a valid order.', parsed.error);
         orderId = parsed.data.orderId ?? uuid();
         const status = await placeOrder({ ...parsed.data, orderId }, span.trace);

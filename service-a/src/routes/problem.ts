@@ -1,7 +1,8 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
-import { STATUS_CODES, type OutgoingHttpHeaders } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import type { Logger } from '../utils/logger';
+import { problemOf } from '../utils/refusal';
 import type { Answer } from './answer';
 
 type Fault = { path: string; message: string };
@@ -57,6 +58,5 @@ export const errorHandler = ({ answer, logger }: { answer: Answer; logger: Logge
     return;
   }
   const { status, detail, headers, more } = problem ?? new Problem(500, 'Something went wrong on our side.');
-  const body = { type: 'about:blank', title: STATUS_CODES[status], status, detail, ...more };
-  answer(res, status, body, { ...headers, 'Content-Type': 'application/problem+json' });
+  answer(res, status, { ...problemOf(status, detail), ...more }, { ...headers, 'Content-Type': 'application/problem+json' });
 };

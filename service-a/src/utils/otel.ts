@@ -20,9 +20,8 @@ const headersOf = ({ traceId, spanId, traceFlags, traceState }: SpanContext): Tr
   return { traceparent: `00-${traceId}-${spanId}-0${traceFlags & 1}`, ...(tracestate !== '' && { tracestate }) };
 };
 
-/** Sends spans to `<endpoint>/v1/traces` as OTLP/HTTP with JSON. */
-export const createOtlpExporter = (endpoint: string): SpanExporter =>
-  new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
+/** Sends spans to this address as OTLP/HTTP with JSON. */
+export const createOtlpExporter = (url: string): SpanExporter => new OTLPTraceExporter({ url });
 
 /**
  * Spans by OpenTelemetry's SDK, exported in batches. Its own variables (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,

@@ -1,4 +1,4 @@
-import { compareUuids, createUuidHash, readUuid, UUID_WORDS, writeUuid, type UuidHash } from './uuid-words';
+import { compareUuids, createUuidHash, UUID_WORDS, writeUuid, type UuidHash } from './uuid-words';
 
 /** What is held under an id: two numbers of the holder's own, which can be read without the text, and the text. */
 export type StoredRecord = { queue: number; tag: number; time: number; text: string };
@@ -24,9 +24,8 @@ type Slab = {
   words: Uint32Array;
   times: Float64Array;
   queue: number;
-  /** In units of 8 bytes: where the next record goes, where the first live one may be, and what live ones take. */
+  /** In units of 8 bytes: where the next record goes, and what live ones take. */
   end: number;
-  first: number;
   live: number;
 };
 
@@ -79,7 +78,7 @@ export const createRecordStore = ({ queues, hash = createUuidHash() }: { queues:
     const number = freeNumbers.pop() ?? slabs.length;
     slabs[number] = {
       bytes, words: new Uint32Array(buffer, 0, length / 4), times: new Float64Array(buffer, 0, length / 8),
-      queue, end: 0, first: 0, live: 0,
+      queue, end: 0, live: 0,
     };
     return number;
   };
@@ -96,7 +95,7 @@ export const createRecordStore = ({ queues, hash = createUuidHash() }: { queues:
     const from = slabs[number]!;
     const copy = addSlab(Buffer.allocUnsafeSlow(from.live * 8), from.queue);
     const to = slabs[copy]!;
-    for (let unit = from.first; unit < from.end; unit += from.words[unit * 2 + HEADER.units]!) {
+    for (let unit = 0; unit < from.end; unit += from.words[unit * 2 + HEADER.units]!) {
       if (from.words[unit * 2 + HEADER.tag] === DEAD) continue;
       const units = from.words[unit * 2 + HEADER.units]!;
       from.bytes.copy(to.bytes, to.end * 8, unit * 8, (unit + units) * 8);
@@ -161,6 +160,8 @@ export const createRecordStore = ({ queues, hash = createUuidHash() }: { queues:
       const start = unitOf(location) * 8 + HEADER.bytes;
       return slabOf(location).bytes.toString('utf8', start, start + wordAt(location, HEADER.textBytes));
     },
+    /** Bytes that the record takes; what all take is at least half of the slabs, but for the first and the last one of each queue. */
+    weight: (location: Location): number => wordAt(location, HEADER.units) * 8,
     setTag: (location: Location, tag: number): void => setWord(location, HEADER.tag, tag),
     /** Holds a record under a lower-case UUID, as the last of its queue, in place of what was held there. */
     put: (id: string, { queue, tag, time, text }: StoredRecord): void => {
@@ -194,14 +195,6 @@ export const createRecordStore = ({ queues, hash = createUuidHash() }: { queues:
       relink(hashOf(location), location, 0);
       leave(location);
       size -= 1;
-    },
-    /** Id of the record that has been in a queue for longest. */
-    oldest: (queue: number): string | undefined => {
-      const number = order[queue]![0];
-      if (number === undefined) return undefined;
-      const slab = slabs[number]!;
-      while (slab.words[slab.first * 2 + HEADER.tag] === DEAD) slab.first += slab.words[slab.first * 2 + HEADER.units]!;
-      return readUuid(slab.words, slab.first * 2 + HEADER.id);
     },
     size: (): number => size,
     /** Bytes of all slabs. */

@@ -42,6 +42,7 @@ const firstNot = (count: number, isBefore: (place: number) => boolean): number =
 export const createSortedIds = () => {
   const chunks: Chunk[] = [];
   const wanted = new Uint32Array(UUID_WORDS);
+  let size = 0;
 
   const isBefore = ({ times, ids }: Chunk, place: number, time: number): boolean =>
     times[place]! < time || (times[place] === time && compareUuids(ids, place * UUID_WORDS, wanted) < 0);
@@ -82,6 +83,7 @@ export const createSortedIds = () => {
       shift(chunk, place, 1);
       chunk.times[place] = time;
       chunk.ids.set(wanted, place * UUID_WORDS);
+      size += 1;
     },
     /** Deletes an id that was added with this time. */
     delete: (time: number, id: string): void => {
@@ -92,9 +94,15 @@ export const createSortedIds = () => {
       const place = placeIn(chunk, time);
       if (place === chunk.count || chunk.times[place] !== time || compareUuids(chunk.ids, place * UUID_WORDS, wanted) !== 0) return;
       shift(chunk, place + 1, -1);
+      size -= 1;
       if (chunk.count === 0) chunks.splice(number, 1);
       else if (chunk.count < CHUNK_MAX / 8) join(number);
     },
+    first: (): Place | undefined => {
+      const chunk = chunks[0];
+      return chunk && { time: chunk.times[0]!, id: readUuid(chunk.ids) };
+    },
+    size: (): number => size,
     /** The ids before a place, or all of them, from the last to the first. Nothing may be added or deleted meanwhile. */
     * backwards(before?: Place): Generator<string> {
       let number = chunks.length - 1;

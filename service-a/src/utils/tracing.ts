@@ -3,14 +3,15 @@ import type { Logger } from './logger';
 /** The headers of W3C Trace Context, as they travel with a request and with the records that follow from it. */
 export type TraceHeaders = { traceparent: string; tracestate?: string };
 
-type HeaderValue = string | Buffer | (string | Buffer)[] | undefined;
+/** Of a request or of a record: there, a header may have no value, or come more than once. */
+type HeaderValue = string | Buffer | null | undefined | (string | Buffer | null)[];
 
 /** Version, ids, flags, and what a later version may have after them. */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 /** Printable ASCII. A longer one is left behind, as the specification allows from 512 characters on. */
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 
-const textOf = (value: HeaderValue): string => (value === undefined || Array.isArray(value) ? '' : value.toString());
+const textOf = (value: HeaderValue): string => (typeof value === 'string' || Buffer.isBuffer(value) ? value.toString() : '');
 
 /**
  * The trace that a request or a record is part of, by its `traceparent` and `tracestate`. A `traceparent` of a later version is read by the
@@ -62,14 +63,29 @@ export const passOn: Tracer = {
   stop: async () => undefined,
 };
 
+/** Ends a span with what comes of `work`. A span that is told to nobody adds nothing to it. */
+export const endWith = <T>({ end }: Span, work: Promise<T>, attributesOf?: (result: T) => Attributes): Promise<T> => {
+  if (end === nothing) return work;
+  return work.then(
+    (result) => {
+      end(attributesOf?.(result));
+      return result;
+    },
+    (error: unknown) => {
+      end({}, error);
+      throw error;
+    },
+  );
+};
+
 /**
  * Spans go to the OTLP/HTTP receiver at this address; without one they are not made.
  * OpenTelemetry is loaded only where it is used: it costs some megabytes and a tenth of a second.
  */
-export const createTracer = async ({ endpoint, service, logger }: {
-  endpoint: string | undefined; service: string; logger: Logger;
+export const createTracer = async ({ url, service, logger }: {
+  url: string | undefined; service: string; logger: Logger;
 }): Promise<Tracer> => {
-  if (endpoint === undefined) return passOn;
+  if (url === undefined) return passOn;
   const { createOtelTracer, createOtlpExporter } = await import('./otel');
-  return createOtelTracer({ exporter: createOtlpExporter(endpoint), service, logger });
+  return createOtelTracer({ exporter: createOtlpExporter(url), service, logger });
 };

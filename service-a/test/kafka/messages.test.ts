@@ -89,6 +89,29 @@ describe('a record of orders.DLT', () => {
   });
 });
 
+/** Legal numbers that a double cannot hold as they are written: JSON.parse would make another amount of them. */
+const TOO_LARGE = ['9007199254740993', '9007199254740992', '12345678901234567890.5', '1e16', '1e400', '9'.repeat(400)];
+
+describe('12.15 numbers and times of other producers', () => {
+  const text = JSON.stringify(anOrderCreated());
+
+  test.each(TOO_LARGE)('When a record has the amount or the price %s, then it is no order, nor is the original of a dead letter', (number) => {
+    for (const faulty of [text.replace('99.99', number), text.replace('49.995', number)]) {
+      expect(() => readOrderCreated(theKey, Buffer.from(faulty))).toThrow(UnreadableRecordError);
+      const letter = { ...parsed('dead-letter-declined'), originalKey: orderIdOf(0), originalValue: faulty, originalValueEncoding: 'utf8' };
+      expect(readDeadLetter(null, bytes(letter))).toBeUndefined();
+    }
+  });
+
+  test.each(['2026-11-22T21:10Z', '2026-11-22t21:10:00z', '2026-11-22 21:10:00.123456789+05:30', '1990-12-31T23:59:60Z'])(
+    'When the time is %s, then each record can be read and shows it as it is', (time) => {
+      expect(readOrderCreated(theKey, bytes({ ...anOrderCreated(), timestamp: time }))).toMatchObject({ createdAt: time });
+      expect(readPaymentCompleted(theKey, bytes({ ...parsed('payment-completed'), timestamp: time }))).toMatchObject({ at: time });
+      const letter = { ...parsed('dead-letter-declined'), failedAt: time };
+      expect(readDeadLetter(null, bytes(letter))).toMatchObject({ failure: { failedAt: time } });
+    });
+});
+
 describe('a record that was redriven', () => {
   const declined = sample('dead-letter-declined');
   const attempts = (headers: Record<string, Buffer | Buffer[]>): unknown[] =>
@@ -127,6 +150,9 @@ describe('an order as posted', () => {
   const item = { productId: 'p', quantity: 1, price: 0 };
 
   test.each([
+    ['of the largest numbers', {
+      amount: Number.MAX_SAFE_INTEGER, items: [{ ...item, quantity: Number.MAX_SAFE_INTEGER, price: Number.MAX_SAFE_INTEGER }],
+    }],
     ['at its bounds', { userId: 'u'.repeat(128), amount: Number.MIN_VALUE, items: Array<typeof item>(500).fill(item) }],
     ['with 128 characters outside the BMP', { userId: '\u{1f600}'.repeat(128) }],
   ])('When it is %s, then it is an order', (_what, differences) => {
@@ -135,6 +161,14 @@ describe('an order as posted', () => {
 
   test('When it has no orderId, then it is an order', () => {
     expect(orderRequestSchema.safeParse({ ...anOrder(), orderId: undefined }).success).toBe(true);
+  });
+
+  test.each(['amount', 'price', 'quantity'])('12.15 When its %s is above 2^53 - 1, then it is refused, whatever a double makes of it', (field) => {
+    for (const number of TOO_LARGE) {
+      const order = JSON.stringify({ ...anOrder(), items: [item] }).replace(new RegExp(`"${field}":[^,}]+`), `"${field}":${number}`);
+      const { error } = orderRequestSchema.safeParse(JSON.parse(order));
+      expect(error?.issues.map(({ path }) => path.at(-1))).toEqual([field]);
+    }
   });
 
   test.each([
@@ -147,4 +181,32 @@ describe('an order as posted', () => {
     const result = orderRequestSchema.safeParse({ ...anOrder(), [field]: value });
     expect(result.error?.issues.map(({ path }) => path[0])).toEqual([field]);
   });
+});
+
+describe('12.2 values that are large in any way', () => {
+  const MEGABYTE = 1_048_000;
+  const filled = (part: string): string => part.repeat(Math.floor(MEGABYTE / part.length));
+  const orderOf = (items: string): string => JSON.stringify(anOrderCreated()).replace(/"items":\[.*?\]/, `"items":[${items}]`);
+
+  test.each([
+    ['250,000 items that are none', orderOf(`${filled('0,')}0`)],
+    ['as many items as there is room for', orderOf(`${filled('{},')}{}`)],
+    ['lists in lists', filled('[')],
+    ['a list of lists', `[${filled('[],')}0]`],
+    ['one long number', filled('1')],
+    ['one long time', JSON.stringify({ ...anOrderCreated(), timestamp: `2026-11-22T10:00:00.${filled('0')}` })],
+    ['one long text', JSON.stringify({ ...anOrderCreated(), data: { orderId: filled('5') } })],
+  ])('When it is %s, then each reader is done with it soon', (_what, value) => {
+    const before = process.cpuUsage();
+    for (const read of [readOrderCreated, readPaymentCompleted, readDeadLetter]) {
+      expect(() => read(theKey, Buffer.from(value), {})).toThrow(UnreadableRecordError);
+    }
+    expect(process.cpuUsage(before).user).toBeLessThan(3_000_000);
+  });
+});
+
+test('12.1 When redrive-count is of any kind, then it is a count or none, and nothing is thrown', () => {
+  const values = [null, undefined, [], [null], [Buffer.from('1'), null], Buffer.alloc(0), Buffer.from([0xff]), '1', Buffer.alloc(1_000_000, '1')];
+  const attempts = values.map((count) => readOrderCreated(theKey, sample('order-created'), { 'redrive-count': count }));
+  expect(attempts.map((fact) => 'attempts' in fact && fact.attempts)).toEqual(values.map(() => 1));
 });

@@ -78,6 +78,26 @@ describe('changes are noted', () => {
   });
 });
 
+describe('12.1 records whose headers have no value', () => {
+  const noValue = null as unknown as Buffer;
+  const headers = { 'traceparent': noValue, 'tracestate': noValue, 'redrive-count': noValue, '': noValue };
+
+  test('When they are of any of the topics, then they are folded as without them', () => {
+    const { read, statusOf, told } = aReader();
+    read('orders', orderIdOf(0), sample('order-created'), '7', headers);
+    read('payments', orderIdOf(0), sample('payment-completed'), '7', headers);
+    read('orders.DLT', orderIdOf(2), sample('dead-letter-declined'), '7', headers);
+    expect([statusOf(orderIdOf(0)), statusOf(orderIdOf(2))]).toEqual(['completed', 'failed']);
+    expect(told).toEqual(['orders applied', 'payments applied', 'orders.DLT applied']);
+  });
+
+  test('When such a record cannot be read, then it is skipped', () => {
+    const { read, lines } = aReader();
+    for (const topic of Object.values(topics)) read(topic, orderIdOf(0), Buffer.from('{bad'), '7', headers);
+    expect(lines.map(({ message }) => message)).toEqual(Array(3).fill('record skipped: cannot be read'));
+  });
+});
+
 describe('records within a trace', () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
@@ -166,5 +186,15 @@ describe('records that this process published', () => {
     it.expectOwn({ partition: 1, offset: '7', orderId: id });
     it.read('orders', id, sample('order-created'), '7');
     expect(it.projection.get(id)?.order?.source).toBe('log');
+  });
+});
+
+describe('12.11 what goes wrong', () => {
+  test('When the fault is none of the record, then it is thrown on: skipping the record would lose it in silence', () => {
+    const { read, projection } = aReader();
+    jest.spyOn(projection, 'apply').mockImplementation(() => {
+      throw new TypeError('a defect');
+    });
+    expect(() => read('orders', orderIdOf(0), sample('order-created'))).toThrow('a defect');
   });
 });

@@ -1,10 +1,11 @@
-import { BrokerUnavailableError, createPlaceOrder, OrderConflictError } from '../../src/processors/place-order';
+import { BrokerUnavailableError, createPlaceOrder, NotAppendedError, OrderConflictError, QueueFullError } from '../../src/processors/place-order';
 import { createProjection } from '../../src/processors/projection';
-import { anOrder, created, failed, paid, type OrderCreated } from '../support/builders';
+import { canonicalText } from '../../src/kafka/messages';
+import { anOrder, created, failed, orderIdOf, paid, type OrderCreated } from '../support/builders';
 import { deferred, type Deferred } from '../support/fakes';
 
 /** The use case over a publisher that acknowledges when told to. */
-const aCounter = ({ timeoutMs = 1_000 } = {}) => {
+const aCounter = ({ timeoutMs = 1_000, unconfirmedMax = 100, unconfirmedMaxBytes = 1_000_000 } = {}) => {
   const events: OrderCreated[] = [];
   const acks: Deferred<void>[] = [];
   const projection = createProjection({ max: 100 });
@@ -14,7 +15,7 @@ const aCounter = ({ timeoutMs = 1_000 } = {}) => {
     acks.push(ack);
     return ack.promise;
   };
-  const placeOrder = createPlaceOrder({ projection, publish, timeoutMs });
+  const placeOrder = createPlaceOrder({ projection, publish, timeoutMs, unconfirmedMax, unconfirmedMaxBytes });
   const placed = async (order = anOrder()) => {
     const answer = placeOrder(order);
     acks.at(-1)?.resolve();
@@ -94,14 +95,111 @@ describe('an order is refused', () => {
     await expect(first).resolves.toBe('pending');
   });
 
-  test('When publishing fails, then the error is passed on and nothing is left to collide with', async () => {
+  test('When it certainly is not on the broker, then the error is passed on and nothing is left to collide with', async () => {
     const { placeOrder, placed, acks, projection, events } = aCounter();
     const first = placeOrder(anOrder());
-    acks[0]!.reject(new BrokerUnavailableError('down'));
-    await expect(first).rejects.toThrow(BrokerUnavailableError);
+    acks[0]!.reject(new NotAppendedError('expired'));
+    await expect(first).rejects.toThrow(NotAppendedError);
     expect(projection.size()).toBe(0);
     await expect(placed(other)).resolves.toBe('pending');
     expect(events.map(({ data }) => data.amount)).toEqual([99.99, 1]);
+  });
+});
+
+describe('12.12 an order is perhaps on the broker', () => {
+  const unknown = new BrokerUnavailableError('no answer');
+
+  /** A counter at which the example order was posted, and nobody knows what became of it. */
+  const afterNoAnswer = async (limits = {}) => {
+    const counter = aCounter(limits);
+    const answer = counter.placeOrder(anOrder());
+    counter.acks[0]!.reject(unknown);
+    await expect(answer).rejects.toThrow(BrokerUnavailableError);
+    return counter;
+  };
+
+  test('When another order is posted under its id, then it is a conflict, again and again, and nothing is published', async () => {
+    const { placeOrder, events } = await afterNoAnswer();
+    await expect(placeOrder(other)).rejects.toThrow(OrderConflictError);
+    await expect(placeOrder(other)).rejects.toThrow(OrderConflictError);
+    expect(events).toHaveLength(1);
+  });
+
+  test('When the same is posted again, then the same event is published again, and it is accepted', async () => {
+    const { placed, events, projection } = await afterNoAnswer();
+    await expect(placed()).resolves.toBe('pending');
+    expect(events).toHaveLength(2);
+    expect(events[1]).toEqual(events[0]);
+    expect(projection.get(anOrder().orderId)?.order?.createdAt).toBe(events[0]!.timestamp);
+  });
+
+  test('When the second try certainly failed, then the first one still takes the id', async () => {
+    const { placeOrder, acks, events } = await afterNoAnswer();
+    for (const error of [new NotAppendedError('expired'), new QueueFullError('full')]) {
+      const again = placeOrder(anOrder());
+      acks.at(-1)!.reject(error);
+      await expect(again).rejects.toBe(error);
+      await expect(placeOrder(other)).rejects.toThrow(OrderConflictError);
+    }
+    expect(events).toHaveLength(3);
+  });
+
+  test('When its time is over while it waits, then its id is taken until it turns out that it was not sent', async () => {
+    const { placeOrder, placed, acks } = aCounter({ timeoutMs: 10 });
+    await expect(placeOrder(anOrder())).rejects.toThrow(BrokerUnavailableError);
+    await expect(placeOrder(other)).rejects.toThrow(OrderConflictError);
+    acks[0]!.reject(new NotAppendedError('expired'));
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(placed(other)).resolves.toBe('pending');
+  });
+
+  test('When the log shows it, then it is accepted, and another is a conflict', async () => {
+    const { placeOrder, projection, events } = await afterNoAnswer();
+    projection.apply(created());
+    await expect(placeOrder(anOrder())).resolves.toBe('pending');
+    await expect(placeOrder(other)).rejects.toThrow(OrderConflictError);
+    expect(events).toHaveLength(1);
+  });
+
+  test('When the log shows another order under its id, then that one stands', async () => {
+    const { placeOrder, projection } = await afterNoAnswer();
+    projection.apply(created(undefined, { order: canonicalText(other) }));
+    await expect(placeOrder(other)).resolves.toBe('pending');
+    await expect(placeOrder(anOrder())).rejects.toThrow(OrderConflictError);
+  });
+
+  test('When the log shows it while it is on its way, then whatever the broker answers it is accepted', async () => {
+    const { placeOrder, projection, acks } = aCounter();
+    const answer = placeOrder(anOrder());
+    projection.apply(created());
+    acks[0]!.reject(unknown);
+    await expect(answer).resolves.toBe('pending');
+  });
+
+  test('When the log shows another order under its id while it is on its way, then it is a conflict', async () => {
+    const { placeOrder, projection, acks } = aCounter();
+    const answer = placeOrder(anOrder());
+    projection.apply(created(undefined, { order: canonicalText(other) }));
+    acks[0]!.resolve();
+    await expect(answer).rejects.toThrow(OrderConflictError);
+  });
+
+  test.each([
+    ['orders', { unconfirmedMax: 1 }],
+    ['bytes', { unconfirmedMaxBytes: 100 }],
+  ])('12.14 When as many %s are unconfirmed as may be, then new ones are refused, known ids are not, and the oldest is sent again', async (_what, limits) => {
+    const { placeOrder, placed, acks, events, projection } = await afterNoAnswer(limits);
+    const another = anOrder({ orderId: orderIdOf(1) });
+    await expect(placeOrder(another)).rejects.toThrow(QueueFullError);
+    await expect(placeOrder(other)).rejects.toThrow(OrderConflictError);
+    expect(events).toEqual([events[0], events[0]]);
+    acks[1]!.reject(unknown);
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(placeOrder(another)).rejects.toThrow(QueueFullError);
+    acks[2]!.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(projection.get(anOrder().orderId)).toBeDefined();
+    await expect(placed(another)).resolves.toBe('pending');
   });
 });
 

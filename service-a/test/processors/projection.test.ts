@@ -128,7 +128,10 @@ describe('memory', () => {
 
   test('When there are more orders than may be held, then the one that finished first goes first', () => {
     const [a, b, c, d] = ids;
-    expect(held(projectionOf(3, [created(a), created(b), created(c), paid(c), failed(b), created(d)]))).toEqual([a, b, d]);
+    const outcomes = [failed(b), paid(c)];
+    for (const read of [outcomes, outcomes.toReversed()]) {
+      expect(held(projectionOf(3, [created(a), created(b), created(c), ...read, created(d)]))).toEqual([a, c, d]);
+    }
   });
 
   test('When none is finished, then the oldest goes', () => {
@@ -149,17 +152,45 @@ describe('memory', () => {
     expect(statuses).toEqual(Array(10).fill('completed'));
   });
 
-  test('When a long log is read anew, then outcomes of orders that have gone push out no newer order', () => {
-    const at = (minute: number): string => `2026-11-22T10:0${minute}:00.000Z`;
+  test('12.13 When orders without an outcome had to go, then their outcomes push out no newer order', () => {
     const [a, b, c, d] = ids;
-    const orders = [a, b, c, d].map((id, minute) => created(id, { createdAt: at(minute) }));
-    const newer = [paid(c, { at: at(2) }), paid(d, { at: at(3) })];
-    const older = [paid(a, { at: at(0) }), { ...failed(b), createdAt: at(1) }];
+    const orders = [a, b, c, d].map((id) => created(id));
+    const newer = [paid(c), paid(d)];
+    const older = [paid(a, { at: later.at }), failed(b, { failedAt: later.at })];
     for (const outcomes of [[...older, ...newer], [...newer, ...older], [newer[0]!, ...older, newer[1]!]]) {
       const projection = projectionOf(2, [...orders, ...outcomes]);
-      expect(held(projection)).toEqual([c, d]);
-      expect(projection.counts()).toEqual({ pending: 0, completed: 2, failed: 0 });
+      expect([c, d].map((id) => shown(projection.get(id))?.status)).toEqual(['completed', 'completed']);
     }
+  });
+
+  test('12.13 When an order has no outcome while finished ones are held, then it is not the one that goes', () => {
+    const [a, b, c, d] = ids;
+    expect(held(projectionOf(2, [created(a), created(b), paid(b), created(c), paid(c), created(d), paid(d)]))).toEqual([a, d]);
+  });
+
+  test('12.14 When orders take more bytes than they may, then those that finished first go, down to the bound', () => {
+    const facts = ids.flatMap((id, i) => {
+      const text = canonicalText(anOrder({ orderId: id, items: Array.from({ length: 100 }, () => ({ productId: 'p'.repeat(128), quantity: 1, price: 1 })) }));
+      return [created(id, { order: text }), paid(id, { at: `2026-11-22T10:00:0${i}.000Z` })];
+    });
+    const projection = createProjection({ max: 100, maxBytes: 40_000 });
+    for (const fact of facts) projection.apply(fact);
+    expect(held(projection)).toEqual(ids.slice(2));
+    expect(projection.counts()).toEqual({ pending: 0, completed: 2, failed: 0 });
+  });
+
+  test('12.14 When the message of a foreign dead letter is as long as all orders may be, then it is not held, and pushes out none', () => {
+    const [a, b] = ids;
+    const projection = createProjection({ max: 100, maxBytes: 40_000 });
+    for (const fact of [created(a), paid(a), failed(b, { message: 'x'.repeat(40_000) })]) projection.apply(fact);
+    expect(held(projection)).toEqual([a]);
+  });
+
+  test('12.14 When outcomes come without their orders, then few are held', () => {
+    const projection = createProjection({ max: 100 });
+    const outcomes = Array.from({ length: 1_000 }, (_, number) => (number % 2 === 0 ? paid : failed)(orderIdOf(number)));
+    for (const outcome of outcomes) projection.apply(outcome);
+    expect(projection.size()).toBe(10);
   });
 
   test('When a payment is met before its order while as many are held as may be, then both find room', () => {
@@ -228,10 +259,10 @@ describe('counts', () => {
       return { ...projection.counts() };
     };
     expect(after(paid(a))).toEqual({ pending: 0, completed: 0, failed: 0 });
-    expect(after(created(a), created(b), failed(c))).toEqual({ pending: 1, completed: 1, failed: 1 });
-    expect(after(failed(b))).toEqual({ pending: 0, completed: 1, failed: 2 });
+    expect(after(created(a), created(b), created(c), failed(c))).toEqual({ pending: 1, completed: 1, failed: 1 });
+    expect(after(failed(b, { failedAt: '2026-11-22T10:00:01.500Z' }))).toEqual({ pending: 0, completed: 1, failed: 2 });
     expect(after(paid(b), paid(b))).toEqual({ pending: 0, completed: 2, failed: 1 });
-    expect(after(created(d))).toEqual({ pending: 1, completed: 1, failed: 1 });
+    expect(after(created(d))).toEqual({ pending: 1, completed: 2, failed: 0 });
   });
 });
 

@@ -61,6 +61,29 @@ afterEach(() => {
 });
 
 describe('a stream of all orders', () => {
+  test('12.14 When so much changes at once that one text could not hold it, then it is told in parts, each order once', () => {
+    const { read, streams } = aStation();
+    const items = Array.from({ length: 500 }, () => ({ productId: '\u{1f600}'.repeat(128), quantity: 1, price: 1 }));
+    const chunks: number[] = [];
+    let told = 0;
+    streams.open({
+      write: (chunk) => {
+        chunks.push(chunk.length);
+        told += chunk.toString().split('event: order').length - 1;
+      },
+      waiting: () => 0,
+      end: () => undefined,
+      cut: () => undefined,
+    }, {});
+    for (let number = 0; number < 150; number += 1) {
+      const orderId = orderIdOf(number);
+      read(created(orderId, { order: canonicalText(anOrder({ orderId, items })) }));
+    }
+    jest.advanceTimersByTime(1_000);
+    expect(told).toBe(150);
+    expect(chunks.length).toBeGreaterThan(2);
+  });
+
   test('When it begins, then it says how long to wait before coming back, that nothing is replayed, and the counts', () => {
     const { read, listen } = aStation();
     read(created(a), paid(a));

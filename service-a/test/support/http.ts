@@ -26,7 +26,8 @@ export const anApp = (differences: {
     published.push(JSON.parse(event) as OrderCreated);
     traces.push(trace);
   };
-  const placeOrder = differences.placeOrder ?? createPlaceOrder({ projection, publish, timeoutMs: 1_000 });
+  const bounds = { timeoutMs: 1_000, unconfirmedMax: 100, unconfirmedMaxBytes: 1_000_000 };
+  const placeOrder = differences.placeOrder ?? createPlaceOrder({ projection, publish, ...bounds });
   const { logger, lines } = recordingLogger();
   const waiters = createWaiters(projection);
   const feed = { position: () => '0', since: (id: string) => (id === '0' ? new Set<string>() : undefined) };

@@ -12,7 +12,7 @@ const written = (log: (logger: winston.Logger) => void, { isTTY = false, level =
       done();
     },
   });
-  const logger = createLogger({ level, service: 'service-a' });
+  const logger = createLogger({ level, service: 'service-x' });
   logger.clear().add(new winston.transports.Stream({ stream }));
   log(logger);
   terminal.restore();
@@ -31,7 +31,7 @@ describe('a log line', () => {
     const [line] = written((logger) => logger.info('order published', { orderId: 'a', offset: 7n }));
     expect(parsed(line)).toEqual({
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
-      level: 'info', service: 'service-a', message: 'order published', orderId: 'a', offset: '7',
+      level: 'info', service: 'service-x', message: 'order published', orderId: 'a', offset: '7',
     });
   });
 
@@ -53,7 +53,7 @@ describe('a log line', () => {
 
   test('When a terminal is attached, then the line is readable', () => {
     const [line] = written((logger) => logger.info('order published', { orderId: 'a' }), { isTTY: true });
-    expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} .*info.* service-a order published \{"orderId":"a"\}$/);
+    expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} .*info.* service-x order published \{"orderId":"a"\}$/);
   });
 });
 

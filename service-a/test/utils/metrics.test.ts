@@ -14,15 +14,23 @@ const scraped = async (metrics: ReturnType<typeof createMetrics>): Promise<strin
   (await metrics.text()).split('\n').filter((line) => !line.startsWith('#'));
 
 describe('metrics', () => {
-  test('When nothing has happened yet, then the counters that rates are taken of are there, at 0', async () => {
-    expect(await scraped(createMetrics({ ordersTopic: 'orders' }))).toEqual(expect.arrayContaining([
-      'kafka_records_produced_total{topic="orders",outcome="acknowledged"} 0',
-      'kafka_records_produced_total{topic="orders",outcome="failed"} 0',
-    ]));
+  test('12.21 When nothing has happened yet, then every series that can come up is there, at 0', async () => {
+    const lines = await scraped(createMetrics({ ordersTopic: 'o', readTopics: ['o', 'p', 'd'] }));
+    const zeroes = [
+      ...['acknowledged', 'failed'].map((outcome) => `kafka_records_produced_total{topic="o",outcome="${outcome}"} 0`),
+      ...['o', 'p', 'd'].flatMap((topic) => ['applied', 'unchanged', 'unreadable']
+        .map((outcome) => `kafka_records_consumed_total{topic="${topic}",outcome="${outcome}"} 0`)),
+      ...['invalid', 'conflict', 'queue_full', 'broker_unavailable', 'rebuilding'].map((reason) => `orders_rejected_total{reason="${reason}"} 0`),
+      'kafka_produce_batch_records_count{topic="o"} 0',
+      'kafka_produce_duration_seconds_bucket{le="+Inf",topic="o"} 0',
+      'kafka_consumer_rebalances_total 0',
+      'kafka_consumer_restarts_total 0',
+    ];
+    expect(zeroes.filter((line) => !lines.includes(line))).toEqual([]);
   });
 
   test('When orders are published, read and refused, then each is counted under its labels', async () => {
-    const metrics = createMetrics({ ordersTopic: 'orders' });
+    const metrics = createMetrics({ ordersTopic: 'orders', readTopics: ['orders', 'payments'] });
     metrics.published(2, 0.004);
     metrics.publishFailed(3);
     metrics.consumed('payments', 'applied');

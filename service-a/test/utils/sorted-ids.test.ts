@@ -26,6 +26,7 @@ describe('sorted ids', () => {
     const all: Place[] = Array.from({ length: 5_000 }, (_, i) => ({ time: timeOf(i, random), id: idOf(random(100_000_000), i) }));
     for (const { time, id } of all) sorted.add(time, id);
     expect([...sorted.backwards()]).toEqual(newestFirst(all));
+    expect([sorted.size(), sorted.first()?.id]).toEqual([5_000, newestFirst(all).at(-1)]);
 
     const kept: Place[] = [];
     all.forEach((place, i) => {
@@ -35,8 +36,10 @@ describe('sorted ids', () => {
     expect([...sorted.backwards()]).toEqual(newestFirst(kept));
     for (const { time, id } of kept) sorted.delete(time, id);
     expect([...sorted.backwards()]).toEqual([]);
+    expect([sorted.size(), sorted.first()]).toEqual([0, undefined]);
     sorted.add(1, idOf(1));
     expect([...sorted.backwards()]).toEqual([idOf(1)]);
+    expect([sorted.size(), sorted.first()]).toEqual([1, { time: 1, id: idOf(1) }]);
   });
 
   test('When a place is given, then what is before it follows, whether it is among them or not', () => {

@@ -1,5 +1,6 @@
 import { originalOf, readDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
 import type { LogRecord } from '../kafka/log-reader';
+import { blockOf, eachHeader, type Headers } from '../kafka/record-headers';
 import { redriveCountOf } from '../kafka/redrive-headers';
 import { isoOf, positionOf, textOf, type Summary, type TypeCount } from './summary';
 
@@ -35,24 +36,37 @@ export const statisticsText = (types: TypeCount[]): string => table(
 /** One JSON document a line. */
 export const jsonLines = (documents: unknown[]): string => documents.map((document) => JSON.stringify(document)).join('\n');
 
+/** The text is null for a header without a value. */
+type ShownHeader = [name: string, text: string | null];
+
+/** As they are in the record, in their order. */
+const shownHeadersOf = (headers: Headers | undefined): ShownHeader[] => {
+  const block = blockOf(headers);
+  const shown: ShownHeader[] = [];
+  eachHeader(block, (nameFrom, nameTo, valueFrom, end) => {
+    const text = valueFrom < 0 ? null : textOf(block.bytes.subarray(valueFrom, end));
+    shown.push([textOf(block.bytes.subarray(nameFrom, nameTo)), text]);
+  });
+  return shown;
+};
+
 /** A dead letter in full; what cannot be read as one is `unreadable`, with its value as text. */
 type Detail = {
   position: string;
   appendedAt: string;
   key: string | null;
   redriveCount: number;
-  headers: [name: string, text: string][];
+  headers: ShownHeader[];
 } & ({ deadLetter: DeadLetter } | { unreadable: string; value: string | null });
 
 export const detailOf = (record: LogRecord): Detail => {
-  const { key, value, headers = {}, timestamp } = record.message;
+  const { key, value, headers, timestamp } = record.message;
   const common = {
     position: positionOf(record),
     appendedAt: isoOf(Number(timestamp)),
     key: key && textOf(key),
     redriveCount: redriveCountOf(headers),
-    headers: Object.entries(headers).flatMap(([name, values]) =>
-      [values].flat().map((one): [string, string] => [name, Buffer.isBuffer(one) ? textOf(one) : String(one)])),
+    headers: shownHeadersOf(headers),
   };
   try {
     return { ...common, deadLetter: readDeadLetter(value) };
@@ -74,10 +88,18 @@ const originalText = (letter: DeadLetter): string => {
 
 const fields = (entries: [name: string, text: string | number][]): string[] => entries.map(([name, text]) => `${name.padEnd(10)}  ${text}`);
 
+const MAX_HEADERS_SHOWN = 100;
+
+const headersText = (headers: ShownHeader[]): string[] => {
+  const lines = headers.slice(0, MAX_HEADERS_SHOWN).map(([name, text]) => `  ${name}${text === null ? ' (no value)' : `: ${text}`}`);
+  const more = headers.length - lines.length;
+  return ['', 'headers', ...lines, ...(more > 0 ? [`  and ${more} more, which --json shows`] : [])];
+};
+
 export const detailText = (detail: Detail): string => {
   const { position, appendedAt, key, redriveCount, headers } = detail;
   const about = fields([['position', position], ['key', key ?? '(none)'], ['appended', appendedAt], ['redrives', redriveCount]]);
-  const shownHeaders = ['', 'headers', ...headers.map(([name, text]) => `  ${name}: ${text}`)];
+  const shownHeaders = headersText(headers);
   if (!('deadLetter' in detail)) {
     return visible([...about, ...fields([['unreadable', detail.unreadable]]), ...shownHeaders, '', 'value', detail.value ?? '(none)'].join('\n'));
   }

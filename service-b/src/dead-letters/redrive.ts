@@ -1,33 +1,65 @@
-import { originalOf, readDeadLetter, UnreadableDeadLetterError } from '../kafka/dead-letter';
+import { originalOf, readDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
+import { withTrace } from '../kafka/header-changes';
 import type { LogRecord, Range } from '../kafka/log-reader';
-import { redriveHeaders, redrivenFrom } from '../kafka/redrive-headers';
+import { letterIdOf, markOf, withMark } from '../kafka/redrive-headers';
+import { traceOf } from '../utils/tracing';
 import type { RedriveCommand } from './command';
 import { cell } from './format';
 import type { Log } from './log';
 import { createSender, type Send } from './sender';
-import { matches, orderOf, positionOf, summaryOf } from './summary';
+import { matches, orderOf, positionOf, summaryAndLetterOf } from './summary';
 
 type Topics = { orders: string; payments: string; deadLetters: string };
 
 /** A chosen dead letter: where it is, and what decides about it. Its value is read again when it is put back. */
-export type Candidate = { partition: number; offset: bigint; order: string | undefined; redriveCount: number; readable: boolean };
+export type Candidate = {
+  partition: number;
+  offset: bigint;
+  /** As of `letterIdOf`. */
+  letter: string;
+  /** A byte as a character. */
+  key: string | undefined;
+  order: string | undefined;
+  redriveCount: number;
+  /** Where its original was; undefined if it cannot be read. */
+  original: Pick<DeadLetter, 'originalTopic' | 'originalPartition' | 'originalOffset'> | undefined;
+};
 type Candidates = ReadonlyMap<string, Candidate>;
 
 /** What the log says about the chosen ones: the orders that are paid, and the positions that a record of `orders` came from. */
 export type Known = { paid: ReadonlySet<string>; putBack: ReadonlySet<string> };
 
-/** Why a dead letter is not put back; undefined if it is. `max` is how often the record of an order may be. */
+/** Why a dead letter is not put back on `topic`; undefined if it is. `max` is how often the record of an order may be. */
 export const reasonToSkip = (
-  position: string, { order, redriveCount, readable }: Candidate, { paid, putBack }: Known, max: number,
+  position: string, { order, redriveCount, original }: Candidate, { paid, putBack }: Known, { topic, max }: { topic: string; max: number },
 ): string | undefined => {
-  if (!readable) return 'cannot be read';
+  if (original === undefined) return 'cannot be read';
+  if (original.originalTopic !== topic) return `original is not of ${topic}`;
   if (putBack.has(position)) return 'put back before';
   if (order !== undefined && paid.has(order)) return 'order is paid';
   return redriveCount >= max ? `put back ${max} times, the most that REDRIVE_MAX allows` : undefined;
 };
 
+const keyOf = ({ message: { key } }: LogRecord): string | undefined => key?.toString('latin1');
+
+/**
+ * Whether the mark on a record of `orders` is right to name this dead letter: positions come again when the topic is made anew, and anybody
+ * can write headers. A mark without the letter's id, of an older version, is believed if record and letter agree in all else.
+ */
+const isMarkOf = ({ letter, key, redriveCount, original }: Candidate, record: LogRecord): boolean => {
+  const mark = markOf(record.message.headers);
+  if (mark === undefined || original === undefined || keyOf(record) !== key) return false;
+  if (mark.letter !== undefined) return mark.letter === letter;
+  const isLater = record.partition !== original.originalPartition || BigInt(record.message.offset) > BigInt(original.originalOffset);
+  return isLater && mark.count === redriveCount + 1;
+};
+
 const verdictText = (position: string, { order, redriveCount }: Candidate, reason: string | undefined): string =>
   `${position}  ${cell(order ?? '-')}  ${reason === undefined ? `would be put back, redrive ${redriveCount + 1}` : `would be skipped: ${reason}`}`;
+
+/** No more of a letter than is needed: its value is read again when it is put back. */
+const originalPlaceOf = ({ originalTopic, originalPartition, originalOffset }: DeadLetter): Candidate['original'] =>
+  ({ originalTopic, originalPartition, originalOffset });
 
 /** The dead letters that were asked for, and when the oldest was appended, in milliseconds since 1970. */
 const choose = async (log: Log, topic: string, { position, filter }: Pick<RedriveCommand, 'position' | 'filter'>) => {
@@ -35,12 +67,19 @@ const choose = async (log: Log, topic: string, { position, filter }: Pick<Redriv
   const chosen = new Map<string, Candidate>();
   let oldest = Infinity;
   await log.scan(ranges, (record) => {
-    const summary = summaryOf(record);
+    const { summary, letter } = summaryAndLetterOf(record);
     if (!matches(filter, summary)) return;
-    const { partition, message } = record;
-    const { position: at, key, redriveCount, errorType } = summary;
-    oldest = Math.min(oldest, Number(message.timestamp));
-    chosen.set(at, { partition, offset: BigInt(message.offset), order: orderOf(key), redriveCount, readable: errorType !== null });
+    const { partition, message: { offset, timestamp, value } } = record;
+    oldest = Math.min(oldest, Number(timestamp));
+    chosen.set(summary.position, {
+      partition,
+      offset: BigInt(offset),
+      letter: letterIdOf(value),
+      key: keyOf(record),
+      order: orderOf(summary.key),
+      redriveCount: summary.redriveCount,
+      original: letter && originalPlaceOf(letter),
+    });
   });
   return { chosen, oldest };
 };
@@ -51,14 +90,16 @@ const lookBack = async (log: Log, topics: Topics, chosen: Candidates, oldest: nu
   const paid = new Set<string>();
   const putBack = new Set<string>();
   if (chosen.size === 0) return { paid, putBack };
-  await log.scan([...await log.rangesOf(topics.payments), ...await log.rangesOf(topics.orders, oldest)], ({ topic, message }) => {
+  await log.scan([...await log.rangesOf(topics.payments), ...await log.rangesOf(topics.orders, oldest)], (record) => {
+    const { topic, message } = record;
     if (topic === topics.payments) {
       const order = orderOf(message.key && message.key.toString());
       if (order !== undefined && orders.has(order)) paid.add(order);
       return;
     }
-    const position = redrivenFrom(message.headers);
-    if (position !== undefined && chosen.has(position)) putBack.add(position);
+    const position = markOf(message.headers)?.of;
+    const candidate = position === undefined ? undefined : chosen.get(position);
+    if (position !== undefined && candidate !== undefined && isMarkOf(candidate, record)) putBack.add(position);
   });
   return { paid, putBack };
 };
@@ -85,8 +126,8 @@ export type Outcome = {
 };
 
 /**
- * Puts the originals of dead letters back on `orders`, each with the count of its redrives and the position it came from. A later run
- * finds that position in the log: whatever ends this one, it can be run again.
+ * Puts the originals of dead letters back on `orders`, each with a mark: the count of its redrives and the dead letter it came from.
+ * A later run finds that mark in the log: whatever ends this one, it can be run again.
  */
 export const createRedrive = ({ log, topics, max, send, confirm, print, progress, signal }: {
   log: Log;
@@ -103,10 +144,13 @@ export const createRedrive = ({ log, topics, max, send, confirm, print, progress
     const refuse = (position: string): void => void outcome.refused.push(position);
     const sender = createSender({ send, rate, refuse, signal });
 
-    const take = async ({ message }: LogRecord, position: string, count: number, beat: () => Promise<void>): Promise<void> => {
+    const take = async ({ message }: LogRecord, position: string, candidate: Candidate, beat: () => Promise<void>): Promise<void> => {
+      const { letter, redriveCount } = candidate;
+      if (letterIdOf(message.value) !== letter) throw new Error(`${position} holds another dead letter than the one that was chosen`);
       try {
         const { partition, key, value, headers } = originalOf(readDeadLetter(message.value), message.headers);
-        const marked = { ...headers, ...redriveHeaders({ count, of: position }) };
+        // With spans, the dead letter tells where the first try ended.
+        const marked = withMark(withTrace(headers, traceOf(message.headers)), { of: position, letter, count: redriveCount + 1 });
         await sender.add({ position, message: { key, value, headers: marked, fallbackPartition: partition } }, beat);
       } catch (error) {
         if (!(error instanceof UnreadableDeadLetterError)) throw error;
@@ -119,7 +163,7 @@ export const createRedrive = ({ log, topics, max, send, confirm, print, progress
       await log.read(spansOf(topics.deadLetters, taken), (record, beat) => {
         const position = positionOf(record);
         const candidate = taken.get(position);
-        return candidate && take(record, position, candidate.redriveCount + 1, beat);
+        return candidate && take(record, position, candidate, beat);
       });
       await sender.flush();
     } catch (error) {
@@ -134,7 +178,7 @@ export const createRedrive = ({ log, topics, max, send, confirm, print, progress
     const taken = new Map<string, Candidate>();
     const skipped = new Map<string, number>();
     for (const [at, candidate] of chosen) {
-      const reason = reasonToSkip(at, candidate, known, max);
+      const reason = reasonToSkip(at, candidate, known, { topic: topics.orders, max });
       if (reason === undefined) taken.set(at, candidate);
       else skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
       if (dryRun) print(verdictText(at, candidate, reason));

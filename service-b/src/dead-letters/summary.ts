@@ -1,6 +1,7 @@
-import { exactText, readDeadLetter, UnreadableDeadLetterError } from '../kafka/dead-letter';
+import { exactText, readDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
 import type { LogRecord } from '../kafka/log-reader';
 import { redriveCountOf } from '../kafka/redrive-headers';
+import { instantOf } from '../utils/timestamp';
 import type { Filter } from './command';
 
 /** A dead letter in a few words; `errorType` is null for a record that cannot be read as one, and `errorMessage` says why. */
@@ -29,18 +30,22 @@ export const isoOf = (time: number): string => {
   return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString();
 };
 
-export const summaryOf = (record: LogRecord): Summary => {
+/** A record of the dead-letter topic in a few words, and the dead letter, if it is one. */
+export const summaryAndLetterOf = (record: LogRecord): { summary: Summary; letter?: DeadLetter } => {
   const { key, value, headers, timestamp } = record.message;
   const common = { position: positionOf(record), key: key && textOf(key), redriveCount: redriveCountOf(headers) };
   try {
-    const { failedAt, errorType, errorMessage, retryCount } = readDeadLetter(value);
-    const message = errorMessage.slice(0, MAX_MESSAGE_CHARACTERS);
-    return { ...common, failedAt: isoOf(Date.parse(failedAt)), errorType, errorMessage: message, retryCount };
+    const letter = readDeadLetter(value);
+    const { failedAt, errorType, retryCount } = letter;
+    const errorMessage = letter.errorMessage.slice(0, MAX_MESSAGE_CHARACTERS);
+    return { summary: { ...common, failedAt: isoOf(instantOf(failedAt)), errorType, errorMessage, retryCount }, letter };
   } catch (error) {
     if (!(error instanceof UnreadableDeadLetterError)) throw error;
-    return { ...common, failedAt: isoOf(Number(timestamp)), errorType: null, errorMessage: error.message, retryCount: 0 };
+    return { summary: { ...common, failedAt: isoOf(Number(timestamp)), errorType: null, errorMessage: error.message, retryCount: 0 } };
   }
 };
+
+export const summaryOf = (record: LogRecord): Summary => summaryAndLetterOf(record).summary;
 
 /** Keys that are ids of orders differ in nothing but case when they are the same. */
 export const orderOf = (key: string | null): string | undefined => key?.toLowerCase();

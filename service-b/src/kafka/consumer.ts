@@ -1,34 +1,31 @@
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { traceIdOf, traceOf } from '../utils/tracing';
+import { createClaims, type Claim } from './claims';
+import { createCommits } from './commits';
 import type { ConsumedRecord } from './dead-letter';
+import { fetchedFrom } from './fetched';
 import { createKeyQueue } from './key-queue';
-import { superviseConsumer } from './supervise';
-import { createWindow, type PartitionWindow } from './window';
+import { messageBytes } from './message-bytes';
+import { superviseConsumer, type Life } from './supervise';
 
 /** Resolves once the record's outcome is published; rejects only when `signal` aborts. */
 export type ProcessRecord = (record: ConsumedRecord, signal: AbortSignal) => Promise<void>;
 
-const HEARTBEAT_MS = 1_000;
-const COMMIT_INTERVAL_MS = 300;
 const DRAIN_TIMEOUT_MS = 3_000;
-/** Per partition. One order in backoff (about 1.5 s at most) must not fill the window at some thousand records a second. */
-const WINDOW_RECORDS = 10_000;
-const WINDOW_BYTES = 16 * 1_024 * 1_024;
+/** So long new partitions and moved leaders may go unnoticed without an error. */
+const METADATA_MAX_AGE_MS = 10_000;
 
 /** A batch of at least `records` means load: then a short rest before the next fetch fills it. Below it, nothing is delayed. */
 const BUSY = { records: 8, restMs: 30 };
-
-/** What a member holds between two rebalances. It ends as a whole: what has no outcome by then is fetched again by whoever is next. */
-type Generation = { windows: Map<number, PartitionWindow>; ended: AbortController };
-
-const newGeneration = (): Generation => ({ windows: new Map(), ended: new AbortController() });
 
 export type OrderConsumer = ReturnType<typeof createOrderConsumer>;
 
 /**
  * Consumes `topic`: records of one key in order, keys side by side, fetching on while single records take their time. Offsets are
- * committed by one timer, and only up to the highest gap-free record whose outcome is published.
+ * committed by one timer, and only up to the highest gap-free record whose outcome is published. Where it reads is decided here, not by
+ * KafkaJS: a position moves when a record is taken in, or when the end of a batch says that nothing more was in it.
  */
 export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, onRestart, logger }: {
   kafka: Kafka;
@@ -40,98 +37,112 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
   onRestart: () => void;
   logger: Logger;
 }) => {
-  let generation = newGeneration();
+  const claims = createClaims();
+  const keys = createKeyQueue();
   let stopping = false;
-  let commitTimer: NodeJS.Timeout | undefined;
-  let committing: Promise<void> = Promise.resolve();
-  /** Last offset committed by partition, within this generation. */
-  let committed = new Map<number, string>();
 
-  const windowOf = ({ windows }: Generation, partition: number): PartitionWindow => {
-    let window = windows.get(partition);
-    if (window === undefined) windows.set(partition, window = createWindow({ maxRecords: WINDOW_RECORDS, maxBytes: WINDOW_BYTES }));
-    return window;
+  /** Gives everything up: whoever is next begins at what is committed. */
+  const release = (reason: string): void => {
+    claims.releaseAll(new Error(reason));
+    commits.forget();
   };
 
-  const keys = createKeyQueue();
+  const resumeWhenRoomy = (claim: Claim): void => {
+    if (!claim.paused || !claim.window.roomy()) return;
+    claim.paused = false;
+    supervised.member()?.resume([{ topic, partitions: [claim.partition] }]);
+  };
 
-  const take = (owner: Generation, window: PartitionWindow, record: ConsumedRecord): void => {
-    const { key, value, offset } = record.message;
-    const slot = window.add(offset, (key?.length ?? 0) + (value?.length ?? 0));
-    keys.run(key?.toString('latin1'), async () => {
-      if (owner.ended.signal.aborted) return;
+  const take = (claim: Claim, record: ConsumedRecord): void => {
+    const { partition, message } = record;
+    const { signal } = claim.ended;
+    const slot = claim.window.add(BigInt(message.offset), messageBytes(message));
+    keys.run(message.key?.toString('latin1'), async () => {
+      if (signal.aborted) return;
       try {
-        await process(record, owner.ended.signal);
-        window.finish(slot);
+        await process(record, signal);
+        claim.window.finish(slot);
+        resumeWhenRoomy(claim);
       } catch (error) {
-        if (!owner.ended.signal.aborted) {
+        if (!signal.aborted) {
           // Nothing may pass by a record without an outcome: the offset stays uncommitted, and the whole consumer starts anew.
-          const traceId = traceIdOf(traceOf(record.message.headers));
-          logger.error('record has no outcome, consuming it again', { topic, partition: record.partition, offset, traceId, error });
+          const traceId = traceIdOf(traceOf(message.headers));
+          logger.error('record has no outcome, consuming it again', { topic, partition, offset: message.offset, traceId, error });
           supervised.restart(error);
         }
       }
     });
   };
 
-  const eachBatch = async ({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> => {
-    const owner = generation;
-    const window = windowOf(owner, batch.partition);
-    for (const message of batch.messages) {
-      while (window.full() && isRunning() && !stopping) {
-        await window.waitForRoom(HEARTBEAT_MS / 2);
-        supervised.sign();
-        await heartbeat();
+  /** Takes in what there is room for. A full window stops its own partition, and no other one. @returns whether all was taken */
+  const takeAll = (claim: Claim, messages: readonly KafkaMessage[], consumer: Consumer): boolean => {
+    const { partition, window } = claim;
+    for (const message of messages) {
+      if (window.full()) {
+        claim.paused = true;
+        consumer.pause([{ topic, partitions: [partition] }]);
+        return false;
       }
-      if (stopping || !isRunning() || isStale() || owner !== generation) return;
-      take(owner, window, { topic: batch.topic, partition: batch.partition, message });
+      take(claim, { topic, partition, message });
     }
-    if (batch.messages.length >= BUSY.records) await new Promise((resolve) => setTimeout(resolve, BUSY.restMs));
+    return true;
+  };
+
+  /**
+   * A batch that begins elsewhere than where the partition was read to: retention cut the log off in front of it, or the topic was made
+   * anew. KafkaJS goes on at the beginning of the log in both cases.
+   */
+  const follow = (claim: Claim, from: bigint): Claim => {
+    const { partition, window } = claim;
+    const next = window.next();
+    if (next === undefined) window.begin(from);
+    if (next === undefined || from === next) return claim;
+    if (from > next) {
+      logger.warn('records were deleted before they were read', { topic, partition, offset: next, records: from - next });
+      window.passTo(from);
+      return claim;
+    }
+    logger.warn('the log begins anew', { topic, partition, offset: from, before: next });
+    return follow(claims.renew(claim, new Error('the log begins anew')), from);
+  };
+
+  const eachBatch = ({ consumer, ended }: Life) => async ({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> => {
+    const known = claims.of(batch.partition);
+    if (ended.aborted || stopping || known === undefined) return;
+    const claim = follow(known, fetchedFrom(batch));
+    if (takeAll(claim, batch.messages, consumer)) claim.window.passTo(BigInt(batch.lastOffset()) + 1n);
+    const next = claim.window.next();
+    if (next !== undefined) resolveOffset((next - 1n).toString());
+    if (batch.messages.length >= BUSY.records) await sleep(BUSY.restMs);
     await heartbeat();
   };
 
-  const commitNow = async (): Promise<void> => {
-    const consumer = supervised.current();
-    const owner = generation;
-    const offsets = [...owner.windows].flatMap(([partition, window]) => {
-      const offset = window.nextToCommit();
-      return offset === undefined || committed.get(partition) === offset ? [] : [{ topic, partition, offset }];
-    });
-    if (consumer === undefined || offsets.length === 0 || !supervised.healthy()) return;
-    try {
-      await consumer.commitOffsets(offsets);
-      if (owner === generation) for (const { partition, offset } of offsets) committed.set(partition, offset);
-    } catch (error) {
-      logger.warn('commit failed, the next one covers it', { error });
-    }
-  };
-
-  /** Commits one after the other. */
-  const commit = (): Promise<void> => {
-    committing = committing.then(commitNow);
-    return committing;
-  };
-
-  const commitForever = async (): Promise<void> => {
-    await commit();
-    if (!stopping) commitTimer = setTimeout(() => void commitForever(), COMMIT_INTERVAL_MS);
-  };
-
-  const startGeneration = (): void => {
-    generation.ended.abort(new Error('the partitions were reassigned'));
-    generation = newGeneration();
-    committed = new Map();
-  };
-
-  const begin = async (consumer: Consumer, signal: AbortSignal): Promise<void> => {
+  const begin = async (life: Life): Promise<void> => {
+    const { consumer, ended, on } = life;
+    ended.addEventListener('abort', () => release('the consumer ended'), { once: true });
+    let memberId: string | undefined;
     // On the wire before this member's JoinGroup, hence still in the generation that owns the partitions.
-    consumer.on(consumer.events.REBALANCING, () => void commitNow());
-    consumer.on(consumer.events.GROUP_JOIN, startGeneration);
+    on(consumer.events.REBALANCING, commits.commitAtOnce);
+    // Emitted before the first fetch of the new generation, so the seeks are in place when it begins.
+    on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      // Under another id it was out of the group meanwhile, and others may have gone on with its partitions.
+      if (payload.memberId !== memberId) release('the member was out of its group');
+      memberId = payload.memberId;
+      for (const { partition, window, paused } of claims.assign(payload.memberAssignment[topic] ?? [])) {
+        const next = window.next();
+        if (next !== undefined) consumer.seek({ topic, partition, offset: next.toString() });
+        if (paused) consumer.pause([{ topic, partitions: [partition] }]);
+      }
+    });
+    // A batch with nothing to hand over, such as the marks of transactions, is told by this event alone.
+    on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, batchSize, lastOffset } }) => {
+      if (batchSize === 0) claims.of(partition)?.window.passTo(BigInt(lastOffset) + 1n);
+    });
     await consumer.connect();
-    signal.throwIfAborted();
+    ended.throwIfAborted();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
-    signal.throwIfAborted();
-    await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 3, eachBatch });
+    ended.throwIfAborted();
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 3, eachBatch: eachBatch(life) });
   };
 
   const supervised = superviseConsumer({
@@ -140,8 +151,9 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
       allowAutoTopicCreation: false,
       sessionTimeout: 6_000,
       rebalanceTimeout: 10_000,
-      heartbeatInterval: HEARTBEAT_MS,
+      heartbeatInterval: 1_000,
       maxWaitTimeInMs: 500,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       retry: { retries: 3, restartOnFailure: async () => false },
     }),
     begin,
@@ -150,28 +162,38 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
     logger,
   });
 
+  const commits = createCommits({
+    topic,
+    member: supervised.member,
+    offsets: () => claims.all().flatMap(({ partition, window }) => {
+      const offset = window.nextToCommit();
+      return offset === undefined ? [] : [{ partition, offset }];
+    }),
+    logger,
+  });
+
   const drained = async (): Promise<void> => {
     const deadline = Date.now() + DRAIN_TIMEOUT_MS;
-    const pending = (): number => [...generation.windows.values()].reduce((sum, window) => sum + window.pending(), 0);
-    while (pending() > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
-    if (pending() > 0) logger.info('records without an outcome are left for the next start', { records: pending() });
+    while (claims.pending() > 0 && Date.now() < deadline) await sleep(20);
+    if (claims.pending() > 0) logger.info('records without an outcome are left for the next start', { records: claims.pending() });
   };
 
   return {
     start: (): void => {
       supervised.start();
-      void commitForever();
+      commits.start();
     },
     /** Takes nothing more in, gives what is under way up to 3 s, commits, and leaves the group. */
     stop: async (): Promise<void> => {
       stopping = true;
-      clearTimeout(commitTimer);
       await drained();
-      generation.ended.abort(new Error('shutting down'));
-      await commit();
+      for (const { ended } of claims.all()) ended.abort(new Error('shutting down'));
+      await commits.stop();
       await supervised.stop();
     },
     /** Joined, and in touch with the broker. */
     healthy: supervised.healthy,
+    /** Partitions that stand: as much of them is under way as may be, and nothing of it has come to its end for 10 s. */
+    standing: claims.standing,
   };
 };

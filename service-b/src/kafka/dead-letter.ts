@@ -1,6 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { z } from 'zod';
 import type { TraceHeaders } from '../utils/tracing';
+import { withMore, withoutPrefix } from './header-changes';
+import { blockOfOriginal, isOriginalHeaders, originalHeadersText, type OriginalHeader } from './original-headers';
+import { blockOf, headersOf, type Headers } from './record-headers';
+import { timestampSchema } from './messages';
 
 /** A record as it was consumed. */
 export type ConsumedRecord = {
@@ -15,15 +20,16 @@ export type ConsumedRecord = {
 const deadLetterSchema = z.object({
   originalTopic: z.string(),
   originalPartition: z.int().nonnegative(),
-  originalOffset: z.string().regex(/^\d+$/, 'Must be decimal text'),
+  originalOffset: z.string().regex(/^\d{1,19}$/, 'Must be decimal text'),
   originalKey: z.string().nullable(),
   originalKeyEncoding: z.literal('base64').optional(),
   originalValue: z.unknown(),
   originalValueEncoding: z.enum(['json', 'utf8', 'base64', 'none']),
+  originalHeaders: z.custom<OriginalHeader[]>(isOriginalHeaders, 'Must be a list of [name, value]').optional(),
   errorType: z.string(),
   errorMessage: z.string(),
   errorStack: z.string(),
-  failedAt: z.iso.datetime({ offset: true }),
+  failedAt: timestampSchema,
   retryCount: z.int().nonnegative(),
 }).refine(({ originalValue: value, originalValueEncoding: encoding }) => {
   if (encoding === 'none') return value === null;
@@ -32,7 +38,8 @@ const deadLetterSchema = z.object({
 
 export type DeadLetter = z.output<typeof deadLetterSchema>;
 
-type EncodedValue = Pick<DeadLetter, 'originalValue' | 'originalValueEncoding'>;
+/** The original's value as JSON text. */
+type EncodedValue = { text: string; encoding: DeadLetter['originalValueEncoding'] };
 type EncodedKey = Pick<DeadLetter, 'originalKey' | 'originalKeyEncoding'>;
 
 /** A record of `orders.DLT` that is no dead letter. */
@@ -40,37 +47,26 @@ export class UnreadableDeadLetterError extends Error {
   override readonly name = 'UnreadableDeadLetterError';
 }
 
-/** `ignoreBOM` keeps a byte order mark as a character: with it dropped, the exact bytes could not be had back. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** The text of bytes that are UTF-8; its bytes are the same again. */
-export const exactText = (bytes: Uint8Array): string | undefined => {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
-};
+export const exactText = (bytes: Buffer): string | undefined => (isUtf8(bytes) ? bytes.toString() : undefined);
 
 /**
- * The JSON value of a text, if serialising it gives the same text again. Numbers beyond 2^53, white space, repeated fields or a nesting
- * too deep to serialise make it differ; then the text itself has to travel.
+ * Whether a text is JSON that comes out the same when it is read and serialised again. Numbers beyond 2^53, white space, repeated fields or
+ * a nesting too deep to serialise make it differ; then it has to travel as a text.
  */
-const exactJson = (text: string): { value: unknown } | undefined => {
+const isExactJson = (text: string): boolean => {
   try {
-    const value: unknown = JSON.parse(text);
-    return JSON.stringify(value) === text ? { value } : undefined;
+    return JSON.stringify(JSON.parse(text)) === text;
   } catch {
-    return undefined;
+    return false;
   }
 };
 
 const encodeValue = (bytes: Buffer | null): EncodedValue => {
-  if (bytes === null) return { originalValue: null, originalValueEncoding: 'none' };
+  if (bytes === null) return { text: 'null', encoding: 'none' };
   const text = exactText(bytes);
-  if (text === undefined) return { originalValue: bytes.toString('base64'), originalValueEncoding: 'base64' };
-  const json = exactJson(text);
-  return json === undefined ? { originalValue: text, originalValueEncoding: 'utf8' } : { originalValue: json.value, originalValueEncoding: 'json' };
+  if (text === undefined) return { text: `"${bytes.toString('base64')}"`, encoding: 'base64' };
+  return isExactJson(text) ? { text, encoding: 'json' } : { text: JSON.stringify(text), encoding: 'utf8' };
 };
 
 const encodeKey = (bytes: Buffer | null): EncodedKey => {
@@ -79,22 +75,12 @@ const encodeKey = (bytes: Buffer | null): EncodedKey => {
   return text === undefined ? { originalKey: bytes.toString('base64'), originalKeyEncoding: 'base64' } : { originalKey: text };
 };
 
-/**
- * The original's headers in a form that KafkaJS can send. It decodes a null value to null, which it cannot encode (an empty one comes
- * nearest), and takes a name like `toString` for a header seen before, so that a function turns up among its values.
- */
-const sendableHeaders = (headers: IHeaders = {}): IHeaders => Object.fromEntries(Object.entries(headers).map(([name, value]) => {
-  const values: unknown[] = [value].flat();
-  return [name, values.flatMap((one) => {
-    if (one === null) return [Buffer.alloc(0)];
-    return typeof one === 'string' || Buffer.isBuffer(one) ? [one] : [];
-  })];
-}));
-
 const MAX_HEADER_CHARACTERS = 1_000;
 
 /** Where a record failed and why, as header text under the names of KIP-1191, so that tools that know the convention can show it. */
-const failureHeaders = ({ topic, partition, message }: ConsumedRecord, error: Error, groupId: string, deliveryCount: number): IHeaders => ({
+const failureHeaders = (
+  { topic, partition, message }: ConsumedRecord, error: Error, groupId: string, deliveryCount: number,
+): Record<string, string> => ({
   '__dlq.errors.topic': topic,
   '__dlq.errors.partition': String(partition),
   '__dlq.errors.offset': message.offset,
@@ -103,25 +89,13 @@ const failureHeaders = ({ topic, partition, message }: ConsumedRecord, error: Er
   '__dlq.errors.message': error.message.slice(0, MAX_HEADER_CHARACTERS),
 });
 
-const serialise = (rest: Omit<DeadLetter, keyof EncodedValue>, value: Buffer | null): string => {
-  const { originalTopic, originalPartition, originalOffset, originalKey, originalKeyEncoding, ...failure } = rest;
-  const wrap = (encoded: EncodedValue): string => JSON.stringify({
-    originalTopic, originalPartition, originalOffset, originalKey, originalKeyEncoding, ...encoded, ...failure,
-  } satisfies DeadLetter);
-  const encoded = encodeValue(value);
-  try {
-    return wrap(encoded);
-  } catch (error) {
-    // One level deeper than the value alone: nesting at the very limit fits there and not here.
-    if (!(error instanceof RangeError) || value === null) throw error;
-    return wrap({ originalValue: value.toString(), originalValueEncoding: 'utf8' });
-  }
-};
+/** The fields of an object as JSON text, without its braces. */
+const fieldsOf = (fields: Partial<DeadLetter>): string => JSON.stringify(fields).slice(1, -1);
 
 /**
  * Wraps a record that could not be processed. Nothing of the original is lost: its value, key and headers can be had back to the byte.
  * @param retryCount tries after the first one
- * @returns the JSON text of a `DeadLetter`, and the headers to send with it
+ * @returns the JSON text of a `DeadLetter`, and the headers to send with it: the original's, and behind them those of KIP-1191
  */
 export const toDeadLetter = ({ record, error, retryCount, failedAt, groupId }: {
   record: ConsumedRecord;
@@ -129,20 +103,21 @@ export const toDeadLetter = ({ record, error, retryCount, failedAt, groupId }: {
   retryCount: number;
   failedAt: Date;
   groupId: string;
-}): { value: string; headers: IHeaders } => ({
-  value: serialise({
-    originalTopic: record.topic,
-    originalPartition: record.partition,
-    originalOffset: record.message.offset,
-    ...encodeKey(record.message.key),
-    errorType: error.name,
-    errorMessage: error.message,
-    errorStack: error.stack ?? '',
-    failedAt: failedAt.toISOString(),
-    retryCount,
-  }, record.message.value),
-  headers: { ...sendableHeaders(record.message.headers), ...failureHeaders(record, error, groupId, retryCount + 1) },
-});
+}): { value: string; headers: IHeaders } => {
+  const { key, value, offset, headers } = record.message;
+  const block = blockOf(headers);
+  const { text, encoding } = encodeValue(value);
+  const parts = [
+    fieldsOf({ originalTopic: record.topic, originalPartition: record.partition, originalOffset: offset, ...encodeKey(key) }),
+    // As text: what is JSON already, and may be a megabyte of it, is not read and written again.
+    `"originalValue":${text},"originalValueEncoding":"${encoding}"`,
+    ...(block.count > 0 ? [`"originalHeaders":${originalHeadersText(block)}`] : []),
+    fieldsOf({
+      errorType: error.name, errorMessage: error.message, errorStack: error.stack ?? '', failedAt: failedAt.toISOString(), retryCount,
+    }),
+  ];
+  return { value: `{${parts.join(',')}}`, headers: withMore(headers, failureHeaders(record, error, groupId, retryCount + 1)) };
+};
 
 /**
  * Reads the value of a record of `orders.DLT`, whoever wrote it.
@@ -168,20 +143,23 @@ const decode = (value: unknown, encoding: DeadLetter['originalValueEncoding']): 
 
 export type Original = { partition: number; key: Buffer | null; value: Buffer | null; headers: IHeaders };
 
+/** An envelope of an older version does not hold the headers: they are those of the dead letter, without what told of the failure. */
+const originalHeadersOf = ({ originalHeaders }: DeadLetter, headers: Headers | undefined): IHeaders =>
+  (originalHeaders === undefined ? withoutPrefix(headers, '__dlq.errors.') : headersOf(blockOfOriginal(originalHeaders)));
+
 /**
  * The record that `toDeadLetter` wrapped: partition, and to the byte its key, value and headers.
  * @param headers those of the dead letter
  * @throws UnreadableDeadLetterError when the value is nested too deep to be written out here
  */
-export const originalOf = (letter: DeadLetter, headers: IHeaders = {}): Original => {
+export const originalOf = (letter: DeadLetter, headers?: Headers): Original => {
   const { originalPartition, originalKey, originalKeyEncoding = 'utf8', originalValue, originalValueEncoding } = letter;
-  const own = Object.entries(sendableHeaders(headers)).filter(([name]) => !name.startsWith('__dlq.errors.'));
   try {
     return {
       partition: originalPartition,
       key: decode(originalKey, originalKey === null ? 'none' : originalKeyEncoding),
       value: decode(originalValue, originalValueEncoding),
-      headers: Object.fromEntries(own),
+      headers: originalHeadersOf(letter, headers),
     };
   } catch (cause) {
     throw new UnreadableDeadLetterError('the original is nested too deep to be written out', { cause });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { InvalidOrderError, type Order } from '../processors/order';
+import { instantOf } from '../utils/timestamp';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -9,17 +10,25 @@ const text = (maximum: number) => z.string().min(1).refine(
   `Too long: at most ${maximum} characters`,
 );
 
+/** RFC 3339, as written by whatever producer. */
+export const timestampSchema = z.string().refine((value) => !Number.isNaN(instantOf(value)), 'Must be a timestamp of RFC 3339');
+
+/** Beyond this a double stands for several numbers: another amount than the one written would be charged. */
+const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
+
+const itemSchema = z.object({ productId: text(128), quantity: z.int().positive(), price: z.number().nonnegative().max(NUMBER_MAX) });
+
 /** What this service reads of an ORDER_CREATED event; fields it does not know are ignored. */
 const orderCreatedSchema = z.object({
   eventType: z.literal('ORDER_CREATED'),
   eventId: z.string(),
-  timestamp: z.iso.datetime({ offset: true }),
+  timestamp: timestampSchema,
   data: z.object({
     orderId: z.string().regex(UUID, 'Must be a UUID').transform((value) => value.toLowerCase()),
     userId: text(128),
-    amount: z.number().positive(),
+    amount: z.number().positive().max(NUMBER_MAX),
     currency: z.string().regex(/^[A-Z]{3}$/, 'Must be three capital letters'),
-    items: z.array(z.object({ productId: text(128), quantity: z.int().positive(), price: z.number().nonnegative() })).min(1).max(500),
+    items: z.array(itemSchema).min(1).max(500),
   }),
 });
 

@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
-import { STATUS_CODES } from 'node:http';
 import type { Logger } from '../utils/logger';
+import { problemOf } from '../utils/refusal';
 
 /** An answer that is an error by RFC 9457. Its `detail` is for the client: nothing internal goes there. */
 export class Problem extends Error {
@@ -28,6 +28,5 @@ export const errorHandler = (logger: Logger): ErrorRequestHandler => (error: unk
     return;
   }
   const { status, detail, headers } = problem;
-  res.status(status).set(headers).type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail }));
+  res.status(status).set(headers).type('application/problem+json').send(JSON.stringify(problemOf(status, detail)));
 };

@@ -1,7 +1,7 @@
 import { toDeadLetter } from '../../src/kafka/dead-letter';
 import { cell, detailOf, detailText, jsonLines, listText, statisticsText } from '../../src/dead-letters/format';
 import { summaryOf } from '../../src/dead-letters/summary';
-import { aRecord, orderIdOf } from '../support/builders';
+import { aRecord, headersOfPairs, orderIdOf, type Pair } from '../support/builders';
 import { aDeadLetter, aLogRecord } from '../support/log';
 
 /** The dead letter of a record with this value. */
@@ -68,5 +68,23 @@ describe('one in full', () => {
     const detail = detailOf(aLogRecord({ value: Buffer.from('{bad'), headers: { trace: Buffer.from('t') } }));
     expect(detail).toMatchObject({ unreadable: 'not JSON', value: '{bad', headers: [['trace', 't']] });
     expect(detailText(detail)).toContain('unreadable  not JSON\n\nheaders\n  trace: t\n\nvalue\n{bad');
+  });
+});
+
+describe('12.4 headers in full', () => {
+  const shown = (pairs: Pair[]) => detailOf(aDeadLetter({ headers: headersOfPairs(pairs) }));
+
+  test('When they are repeated, without a value or of a name that objects have, then they are shown as they are', () => {
+    const detail = shown([['a', '1'], ['b', null], ['a', ''], ['toString', 'x'], ['\xff', '\xfe']]);
+    expect(detail.headers.slice(0, 5)).toEqual([['a', '1'], ['b', null], ['a', ''], ['toString', 'x'], ['base64:/w==', 'base64:/g==']]);
+    expect(detailText(detail)).toContain('headers\n  a: 1\n  b (no value)\n  a: \n  toString: x\n  base64:/w==: base64:/g==\n');
+  });
+
+  test('12.2 When there are very many, then people see the first hundred, and soon', () => {
+    const pairs = Array.from({ length: 250_000 }, (): Pair => ['a', 'v']);
+    const before = process.cpuUsage();
+    const text = detailText(shown(pairs));
+    expect(process.cpuUsage(before).user).toBeLessThan(4_000_000);
+    expect(text).toContain('  a: v\n  and 249906 more, which --json shows\n');
   });
 });

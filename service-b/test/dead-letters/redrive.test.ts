@@ -1,60 +1,71 @@
-import { KafkaJSProtocolError } from 'kafkajs';
 import { createLog } from '../../src/dead-letters/log';
 import { createRedrive, reasonToSkip, type Candidate } from '../../src/dead-letters/redrive';
 import type { RedriveCommand } from '../../src/dead-letters/command';
+import { withTrace } from '../../src/kafka/header-changes';
 import type { LogRecord } from '../../src/kafka/log-reader';
-import type { PlacedMessage } from '../../src/kafka/partitioner';
-import { orderIdOf } from '../support/builders';
+import type { RecordToSend } from '../../src/dead-letters/sender';
+import { letterIdOf } from '../../src/kafka/redrive-headers';
+import { headersOfPairs, orderIdOf, pairsOf, type Pair } from '../support/builders';
 import { eventually } from '../support/fakes';
 import { aDeadLetter, aLogRecord, aReader, topics } from '../support/log';
 
 const aCandidate = (differences: Partial<Candidate> = {}): Candidate =>
-  ({ partition: 0, offset: 0n, order: orderIdOf(0), redriveCount: 0, readable: true, ...differences });
+  ({
+    partition: 0, offset: 0n, letter: 'x', key: orderIdOf(0), order: orderIdOf(0), redriveCount: 0,
+    original: { originalTopic: 'orders', originalPartition: 1, originalOffset: '42' }, ...differences,
+  });
+const limits = { topic: 'orders', max: 3 };
 const nothingKnown = { paid: new Set<string>(), putBack: new Set<string>() };
 
 describe('choosing', () => {
   test('When nothing speaks against it, then it is put back', () => {
-    expect(reasonToSkip('0:0', aCandidate(), nothingKnown, 3)).toBeUndefined();
-    expect(reasonToSkip('0:0', aCandidate({ redriveCount: 2 }), nothingKnown, 3)).toBeUndefined();
+    expect(reasonToSkip('0:0', aCandidate(), nothingKnown, limits)).toBeUndefined();
+    expect(reasonToSkip('0:0', aCandidate({ redriveCount: 2 }), nothingKnown, limits)).toBeUndefined();
   });
 
   test.each([
-    ['cannot be read', aCandidate({ readable: false }), nothingKnown],
+    ['cannot be read', aCandidate({ original: undefined }), nothingKnown],
+    ['original is not of orders', aCandidate({ original: { originalTopic: 'refunds', originalPartition: 0, originalOffset: '0' } }), nothingKnown],
     ['put back before', aCandidate(), { ...nothingKnown, putBack: new Set(['0:0']) }],
     ['order is paid', aCandidate(), { ...nothingKnown, paid: new Set([orderIdOf(0)]) }],
     ['put back 3 times', aCandidate({ redriveCount: 3 }), nothingKnown],
   ])('When a dead letter is one that %s, then it is skipped with that reason', (reason, candidate, known) => {
-    expect(reasonToSkip('0:0', candidate, known, 3)).toContain(reason);
+    expect(reasonToSkip('0:0', candidate, known, limits)).toContain(reason);
   });
 
   test('When nothing may be put back, then nothing is', () => {
-    expect(reasonToSkip('0:0', aCandidate(), nothingKnown, 0)).toContain('REDRIVE_MAX');
+    expect(reasonToSkip('0:0', aCandidate(), nothingKnown, { ...limits, max: 0 })).toContain('REDRIVE_MAX');
   });
 
   test('When the dead letter has no key, then no payment is its', () => {
-    expect(reasonToSkip('0:0', aCandidate({ order: undefined }), { ...nothingKnown, paid: new Set(['undefined', '']) }, 3)).toBeUndefined();
+    expect(reasonToSkip('0:0', aCandidate({ order: undefined }), { ...nothingKnown, paid: new Set(['undefined', '']) }, limits)).toBeUndefined();
   });
 });
 
 const everything: RedriveCommand = { name: 'redrive', position: undefined, filter: {}, dryRun: false, rate: Infinity, yes: true };
 
-/** A redrive over a log that is a list; `sent` are the requests. */
+/** A redrive over a log that is a list; `sent` are the goes: what is sent in one turn. */
 const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
-  max?: number; confirmed?: boolean; refuse?: (messages: PlacedMessage[], number: number) => Error | undefined;
+  max?: number; confirmed?: boolean; refuse?: (record: RecordToSend, goes: number) => Error | 'refused' | undefined;
 } = {}) => {
   const stop = new AbortController();
   const { reader, asked } = aReader(records);
-  const sent: PlacedMessage[][] = [];
+  const sent: RecordToSend[][] = [];
+  let go: RecordToSend[] | undefined;
   const printed: string[] = [];
   const confirmations: number[] = [];
   const run = createRedrive({
     log: createLog({ reader, progress: () => undefined, signal: stop.signal }),
     topics,
     max,
-    send: async (messages) => {
-      const error = refuse?.(messages, sent.length);
-      if (error !== undefined) throw error;
-      sent.push(messages);
+    send: async (record) => {
+      if (go === undefined) sent.push(go = []);
+      const refusal = refuse?.(record, sent.length);
+      if (refusal === undefined) go.push(record);
+      await new Promise((resolve) => setImmediate(resolve));
+      go = undefined;
+      if (refusal instanceof Error) throw refusal;
+      return refusal ?? 'sent';
     },
     confirm: async (count) => {
       confirmations.push(count);
@@ -64,7 +75,7 @@ const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
     progress: () => undefined,
     signal: stop.signal,
   });
-  const from = (): string[] => sent.flat().map(({ headers }) => String(headers?.['redrive-of']));
+  const from = (): string[] => sent.flat().map(({ headers }) => String(headers['redrive-of']));
   const runIt = (differences: Partial<RedriveCommand> = {}) => run({ ...everything, ...differences });
   return { run: runIt, stop, sent, from, asked, printed, confirmations };
 };
@@ -77,10 +88,10 @@ describe('putting back', () => {
     const headers = { 'via': [Buffer.from('a'), Buffer.from([0xff])], 'redrive-count': Buffer.from('1'), 'redrive-of': Buffer.from('0:7') };
     const { run, sent } = aRedrive([aDeadLetter({ partition: 2, offset: '41', headers })]);
     expect(await run()).toMatchObject({ chosen: 1, toPutBack: 1, putBack: 1, refused: [] });
-    expect(sent).toEqual([[{
-      key: Buffer.from(orderIdOf(0)), value: expect.any(Buffer) as Buffer, fallbackPartition: 1,
-      headers: { 'via': headers.via, 'redrive-count': '2', 'redrive-of': '2:41' },
-    }]]);
+    expect(sent).toMatchObject([[{ key: Buffer.from(orderIdOf(0)), value: expect.any(Buffer) as Buffer, fallbackPartition: 1 }]]);
+    expect(pairsOf(sent[0]![0]!.headers)).toEqual([
+      ['via', 'a'], ['via', '\xff'], ['redrive-count', '2'], ['redrive-of', '2:41'], ['redrive-letter', expect.stringMatching(/^[0-9a-f]{32}$/)],
+    ]);
     expect(JSON.parse(String(sent[0]![0]!.value))).toMatchObject({ eventType: 'ORDER_CREATED', data: { orderId: orderIdOf(0) } });
   });
 
@@ -92,7 +103,7 @@ describe('putting back', () => {
       aDeadLetter({ offset: '3', number: 3, headers: { 'redrive-count': Buffer.from('3') } }),
       aLogRecord({ offset: '4', value: Buffer.from('{bad') }),
       aLogRecord({ topic: topics.payments, key: Buffer.from(orderIdOf(1)) }),
-      aLogRecord({ topic: topics.orders, key: Buffer.from(orderIdOf(2)), headers: { 'redrive-of': Buffer.from('0:2') } }),
+      aLogRecord({ topic: topics.orders, key: Buffer.from(orderIdOf(2)), partition: 1, offset: '43', headers: { 'redrive-of': Buffer.from('0:2'), 'redrive-count': Buffer.from('1') } }),
     ]);
     const outcome = await run();
     expect(outcome).toMatchObject({ chosen: 5, toPutBack: 1, putBack: 1 });
@@ -145,9 +156,74 @@ describe('putting back', () => {
   });
 });
 
-const tooLarge = (): Error => new KafkaJSProtocolError(
-  Object.assign(new Error('larger than the max message size'), { type: 'MESSAGE_TOO_LARGE', code: 10, retriable: false }),
-);
+describe('12.4 headers of the original', () => {
+  const pairs: Pair[] = [
+    ['a', '1'], ['b', '2'], ['a', '3'], ['traceparent', null], ['empty', ''], ['__proto__', 'x'], ['toString', null], ['\xff', '\xfe'],
+    ['__dlq.errors.topic', 'of an older failure'],
+  ];
+
+  test('When a dead letter is put back, then they are the same to the byte, in their order, and the mark is behind them', async () => {
+    const { run, sent } = aRedrive([aDeadLetter({ headers: headersOfPairs(pairs) })]);
+    await run();
+    expect(pairsOf(sent[0]![0]!.headers).slice(0, -3)).toEqual(pairs);
+  });
+
+  test('When spans have given the dead letter a trace of its own, then what is put back goes on there', async () => {
+    const [first, last] = ['1', '2'].map((span) => `00-4bf92f3577b34da6a3ce929d0e0e4736-000000000000000${span}-01`);
+    const letter = aDeadLetter({ headers: headersOfPairs([['traceparent', first!], ['a', '1']]) });
+    letter.message.headers = withTrace(letter.message.headers!, { traceparent: last! });
+    const { run, sent } = aRedrive([letter]);
+    await run();
+    expect(pairsOf(sent[0]![0]!.headers).slice(0, -3)).toEqual([['a', '1'], ['traceparent', last]]);
+  });
+});
+
+describe('12.19 marks that are right, and others', () => {
+  const letter = () => aDeadLetter({ partition: 2, offset: '41' });
+  const id = letterIdOf(letter().message.value);
+  const theKey = Buffer.from(orderIdOf(0));
+  /** Whether it is put back although a record of `orders` says that it came from there. */
+  const isPutBack = async (mark: Pair[], { key = theKey, partition = 1, offset = '43' } = {}): Promise<boolean> => {
+    const { run, from } = aRedrive([letter(), aLogRecord({ topic: topics.orders, key, partition, offset, headers: headersOfPairs(mark) })]);
+    await run();
+    return from().length === 1;
+  };
+
+  test('When a record was put back from it, then it is not put back again', async () => {
+    expect(await isPutBack([['redrive-count', '1'], ['redrive-of', '2:41'], ['redrive-letter', id]])).toBe(false);
+  });
+
+  test('When the topic was made anew and another letter lay there, then it is put back', async () => {
+    expect(await isPutBack([['redrive-count', '1'], ['redrive-of', '2:41'], ['redrive-letter', letterIdOf(Buffer.from('x'))]])).toBe(true);
+  });
+
+  test('When an older version put it back, then that is believed', async () => {
+    expect(await isPutBack([['redrive-count', '1'], ['redrive-of', '2:41']])).toBe(false);
+    expect(await isPutBack([['redrive-count', '1'], ['redrive-of', '2:41']], { partition: 0, offset: '3' })).toBe(false);
+  });
+
+  test.each<[string, Pair[], object]>([
+    ['has another key', [['redrive-count', '1'], ['redrive-of', '2:41']], { key: Buffer.from(orderIdOf(1)) }],
+    ['has another key and the letter', [['redrive-count', '1'], ['redrive-of', '2:41'], ['redrive-letter', id]], { key: Buffer.from('k') }],
+    ['is as old as the original', [['redrive-count', '1'], ['redrive-of', '2:41']], { offset: '42' }],
+    ['counts nothing', [['redrive-of', '2:41']], {}],
+    ['counts two more', [['redrive-count', '2'], ['redrive-of', '2:41']], {}],
+    ['names another position', [['redrive-count', '1'], ['redrive-of', '2:40'], ['redrive-letter', id]], {}],
+    ['has a mark without values', [['redrive-count', null], ['redrive-of', null], ['redrive-letter', null]], {}],
+  ])('When a record %s, then its mark is not believed and the letter is put back', async (_what, mark, place) => {
+    expect(await isPutBack(mark, place)).toBe(true);
+  });
+
+  test('When the original is of another topic, then that is the reason to skip it, in a dry run too', async () => {
+    const other = letter();
+    other.message.value = Buffer.from(String(other.message.value).replace('"originalTopic":"orders"', '"originalTopic":"refunds"'));
+    const { run, sent, printed } = aRedrive([other]);
+    expect(Object.fromEntries((await run()).skipped)).toEqual({ 'original is not of orders': 1 });
+    await run({ dryRun: true });
+    expect(printed).toEqual([`2:41  ${orderIdOf(0)}  would be skipped: original is not of orders`]);
+    expect(sent).toEqual([]);
+  });
+});
 
 describe('requests', () => {
   test('When many are put back, then requests are full, one after the other', async () => {
@@ -174,14 +250,14 @@ describe('requests', () => {
 
   test('When a request fails, then what was sent before is told with the reason', async () => {
     const { run } = aRedrive(letters(1_200), {
-      refuse: (_messages, number) => (number === 1 ? new Error('broker is gone') : undefined),
+      refuse: (_record, goes) => (goes === 2 ? new Error('broker is gone') : undefined),
     });
     expect(await run()).toMatchObject({ toPutBack: 1_200, putBack: 500, stopped: { message: 'broker is gone' } });
   });
 
   test('When a record is too large for the topic, then it is told and the others are put back', async () => {
     const { run, from } = aRedrive(letters(9), {
-      refuse: (messages) => (messages.some(({ headers }) => headers?.['redrive-of'] === '1:1') ? tooLarge() : undefined),
+      refuse: ({ headers }) => (String(headers['redrive-of']) === '1:1' ? 'refused' : undefined),
     });
     expect(await run()).toMatchObject({ toPutBack: 9, putBack: 8, refused: ['1:1'] });
     expect(from()).toHaveLength(8);

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { IHeaders } from 'kafkajs';
 import {
   originalOf, readDeadLetter, toDeadLetter, UnreadableDeadLetterError, type ConsumedRecord, type DeadLetter,
 } from '../../src/kafka/dead-letter';
 import { readOrder } from '../../src/kafka/messages';
+import { blockOf, createHeaderWriter, headerBytesOf, headersOf } from '../../src/kafka/record-headers';
+import { withMark } from '../../src/kafka/redrive-headers';
 import { PaymentDeclinedError } from '../../src/processors/order';
-import { anOrderCreated, aRecord, orderIdOf, seededRandom } from '../support/builders';
+import { anOrderCreated, aRecord, headersOfPairs, orderIdOf, pairsOf, seededRandom, type Pair } from '../support/builders';
 import { sample } from '../support/fakes';
 
 const failedAt = new Date('2026-11-22T10:00:02.500Z');
@@ -16,6 +17,11 @@ const wrapped = (record: ConsumedRecord, { error = declined(), retryCount = 0 }:
   const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt, groupId: 'service-b-consumers' });
   return { letter: JSON.parse(value) as DeadLetter, value, headers };
 };
+
+const wrappedOnly = (record: ConsumedRecord) => toDeadLetter({ record, error: declined(), retryCount: 0, failedAt, groupId: 'g' });
+
+/** A text as its bytes, one character for one byte. */
+const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
 
 const wrappedValue = (value: Buffer | string | null): DeadLetter =>
   wrapped(aRecord({ value: value === null ? null : Buffer.from(value) })).letter;
@@ -42,11 +48,12 @@ describe('envelope', () => {
     expect(wrapped(aRecord(), { error: Object.assign(new Error('x'), { stack: undefined }) }).letter.errorStack).toBe('');
   });
 
-  test.each(['declined', 'gateway-unavailable', 'bad-json', 'not-utf8', 'no-value', 'key-not-utf8'])(
+  test.each(['declined', 'gateway-unavailable', 'bad-json', 'not-utf8', 'no-value', 'key-not-utf8', 'headers'])(
     'When the original of the sample %s fails as it says, then its dead letter is the sample', (name) => {
       const letter = JSON.parse(sample(`dead-letter-${name}`).toString()) as DeadLetter;
       const { originalTopic, originalPartition, originalOffset, errorType, errorMessage, errorStack, retryCount } = letter;
-      const message = { ...aRecord().message, key: keyBack(letter), value: valueBack(letter), offset: originalOffset };
+      const { key, value: bytes, headers } = originalOf(letter);
+      const { message } = aRecord({ key, value: bytes, offset: originalOffset, headers });
       const error = Object.assign(new Error(errorMessage), { name: errorType, stack: errorStack });
       const record = { topic: originalTopic, partition: originalPartition, message };
       const { value } = toDeadLetter({ record, error, retryCount, failedAt: new Date(letter.failedAt), groupId: 'g' });
@@ -156,37 +163,99 @@ describe('original key', () => {
   });
 });
 
+/** One of each kind. */
+const odd: Pair[] = [
+  ['a', '1'], ['b', '2'], ['a', '3'], ['traceparent', null], ['empty', ''], ['', 'no name'], ['__proto__', 'x'], ['toString', null],
+  ['\x00"\\\n', latin1('é😀\u{feff}')], ['v', '\xff'], ['w', '\xff\x00\xff\x00\xff'], ['\xff\xff', 'text'], ['\xff', null],
+  ['__dlq.errors.topic', 'of an older failure'], ['redrive-count', '1'],
+];
+
 describe('headers', () => {
   test('When a record fails, then its headers say where and why under the names of KIP-1191', () => {
-    expect(wrapped(aRecord(), { retryCount: 3 }).headers).toEqual({
-      '__dlq.errors.topic': 'orders',
-      '__dlq.errors.partition': '1',
-      '__dlq.errors.offset': '42',
-      '__dlq.errors.group': 'service-b-consumers',
-      '__dlq.errors.delivery.count': '4',
-      '__dlq.errors.message': 'payment gateway declined',
-    });
+    expect(pairsOf(wrapped(aRecord(), { retryCount: 3 }).headers)).toEqual([
+      ['__dlq.errors.topic', 'orders'],
+      ['__dlq.errors.partition', '1'],
+      ['__dlq.errors.offset', '42'],
+      ['__dlq.errors.group', 'service-b-consumers'],
+      ['__dlq.errors.delivery.count', '4'],
+      ['__dlq.errors.message', 'payment gateway declined'],
+    ]);
   });
 
-  test('When the original has headers, then they are kept, repeated ones too', () => {
-    const headers = { 'trace': Buffer.from('t1'), 'via': [Buffer.from('a'), Buffer.from([0xff])], '__dlq.errors.topic': Buffer.from('an older failure') };
-    expect(wrapped(aRecord({ headers })).headers).toMatchObject({ 'trace': [headers.trace], 'via': headers.via, '__dlq.errors.topic': 'orders' });
+  test('12.4 When the original has headers, then the dead letter has them too, before those that say why', () => {
+    const { headers } = wrapped(aRecord({ headers: headersOfPairs(odd) }));
+    expect(pairsOf(headers).slice(0, odd.length)).toEqual(odd);
+    expect(pairsOf(headers)[odd.length]).toEqual(['__dlq.errors.topic', 'orders']);
   });
 
   test('When a message is very long, then the header holds the beginning', () => {
     expect(wrapped(aRecord(), { error: new Error('x'.repeat(5_000)) }).headers['__dlq.errors.message']).toHaveLength(1_000);
   });
+});
 
-  const notText = null as unknown as Buffer;
+describe('12.4 original headers', () => {
+  test('When the original has none, then the envelope has no field for them', () => {
+    expect(wrapped(aRecord()).letter).not.toHaveProperty('originalHeaders');
+  });
 
-  // Kafka allows a header without a value; KafkaJS hands it over as null. A name that every object has arrives with a function in front.
-  test.each([
-    ['no value', { trace: notText }],
-    ['no value among values', { trace: [Buffer.from('a'), notText] }],
-    ['the name of a method', { toString: [Object.prototype.toString as unknown as string, Buffer.from('a')] }],
-  ])('When the original has a header with %s, then KafkaJS can send what becomes of it', (_what, headers) => {
-    const parts = Object.values(wrapped(aRecord({ headers })).headers).flat();
-    expect(parts.filter((part) => typeof part !== 'string' && !Buffer.isBuffer(part))).toEqual([]);
+  test('When the original has some, then they are a list in their order, with null, and base64 for what is no UTF-8', () => {
+    expect(wrapped(aRecord({ headers: headersOfPairs(odd) })).letter.originalHeaders).toEqual([
+      ['a', '1'], ['b', '2'], ['a', '3'], ['traceparent', null], ['empty', ''], ['', 'no name'], ['__proto__', 'x'], ['toString', null],
+      ['\u0000"\\\n', 'é😀\u{feff}'], ['v', '/w==', 'base64'], ['w', '/wD/AP8=', 'base64'], ['//8=', 'dGV4dA==', 'both'], ['/w==', null, 'both'],
+      ['__dlq.errors.topic', 'of an older failure'], ['redrive-count', '1'],
+    ]);
+  });
+
+  test('When the letter is read, then the original has just these, whatever headers the letter itself has', () => {
+    const { value } = wrapped(aRecord({ headers: headersOfPairs(odd) }));
+    const letter = readDeadLetter(Buffer.from(value));
+    expect(pairsOf(originalOf(letter).headers)).toEqual(odd);
+    expect(pairsOf(originalOf(letter, { other: 'x' }).headers)).toEqual(odd);
+  });
+
+  test('When an older version wrote the letter, then they are those of the letter, without what told of the failure', () => {
+    const headers = headersOfPairs([['a', '1'], ['b', null], ['__dlq.errors.topic', 'orders'], ['a', '\xff'], ['__dlq.errors.message', 'x'], ['__dlq.er', '']]);
+    expect(pairsOf(originalOf(wrapped(aRecord()).letter, headers).headers)).toEqual([['a', '1'], ['b', null], ['a', '\xff'], ['__dlq.er', '']]);
+  });
+
+  // The largest record of `orders` has 1,048,588 bytes with all it holds.
+  const MOST_BYTES = 1_048_588;
+  const MOST_IN_DLT = 10_485_760;
+  test.each<[string, Pair]>([
+    ['nothing', ['', null]], ['one byte that is no text', ['', '\xff']], ['a name that is no text', ['\xff', null]], ['both no text', ['\xff', '\xff']],
+    ['a control character', ['\x01', null]], ['two control characters', ['\x01', '\x01']], ['a quote', ['"', '']], ['more that is no text', ['\xff\xff', '\xff\xff']],
+    ['a megabyte of control characters', ['', '\x00'.repeat(1_048_000)]], ['a megabyte in the name', ['\xfe'.repeat(1_048_000), null]],
+  ])('When the largest record is full of headers of %s, then its dead letter fits into its topic', (_what, pair) => {
+    const writer = createHeaderWriter();
+    const [name, value] = pair.map((text) => text && Buffer.from(text, 'latin1'));
+    const size = 2 + pair[0].length + (pair[1]?.length ?? 0);
+    for (let bytes = 0; bytes + size <= MOST_BYTES; bytes += size) writer.add(name ?? '', value ?? null);
+    const written = wrappedOnly(aRecord({ key: null, value: Buffer.from('{bad'), headers: headersOf(writer.block()) }));
+    // Batch and record take less than 200 bytes more.
+    expect(Buffer.byteLength(written.value) + headerBytesOf(written.headers) + 200).toBeLessThan(MOST_IN_DLT);
+  });
+});
+
+describe('12.2 cost of a dead letter', () => {
+  test.each<[string, number, Pair]>([['without value', 524_000, ['', null]], ['of one character', 262_000, ['a', 'v']], ['that are no text', 349_000, ['', '\xff']]])(
+    'When the original has a megabyte of headers %s, then it is wrapped, read and put back soon', (_what, count, [name, value]) => {
+      const writer = createHeaderWriter();
+      for (let index = 0; index < count; index += 1) writer.add(name, value && Buffer.from(value, 'latin1'));
+      const block = writer.block();
+      const before = process.cpuUsage();
+      const written = wrappedOnly(aRecord({ value: Buffer.from('{bad'), headers: headersOf(block) }));
+      const original = originalOf(readDeadLetter(Buffer.from(written.value)), written.headers);
+      expect(process.cpuUsage(before).user).toBeLessThan(3_000_000);
+      expect(blockOf(original.headers).bytes.equals(block.bytes)).toBe(true);
+    });
+
+  test.each([['lists', '[],'], ['objects', '{},'], ['numbers', '1.5,'], ['escapes', '"\\u0001",']])('When its value is a megabyte of %s, then that is soon done too', (_what, part) => {
+    const value = Buffer.from(`[${part.repeat(1_048_000 / part.length)}0]`);
+    const before = process.cpuUsage();
+    expect(() => readOrder(null, value)).toThrow();
+    const written = wrappedOnly(aRecord({ value }));
+    expect(originalOf(readDeadLetter(Buffer.from(written.value))).value?.equals(value)).toBe(true);
+    expect(process.cpuUsage(before).user).toBeLessThan(3_000_000);
   });
 });
 
@@ -202,18 +271,16 @@ describe('original', () => {
       : Buffer.from(Array.from({ length }, () => pick(tokens)).join(''));
   };
   const bytesOrNull = (): Buffer | null => (random() < 0.1 ? null : bytes());
-  const values = (): IHeaders[string] => (random() < 0.3 ? [bytes(), bytes(), bytes()] : bytes());
-  const headers = (): IHeaders => Object.fromEntries(['trace', 'ä b', '', 'redrive-count', '__dlq.other', 'constructor']
-    .filter(() => random() < 0.5).map((name) => [name, values()]));
-  /** Every value of a header as a list: KafkaJS sends one and a list of one alike. */
-  const listed = (some: IHeaders = {}) => Object.fromEntries(Object.entries(some).map(([name, value]) => [name, [value].flat()]));
+  const names = ['trace', 'trace', 'ä b', '', 'redrive-count', '__dlq.other', '__dlq.errors.topic', 'constructor', '__proto__'];
+  const headers = (): Pair[] => Array.from({ length: Math.floor(random() * 6) }, () =>
+    [random() < 0.8 ? latin1(pick(names)) : bytes().toString('latin1'), bytesOrNull()?.toString('latin1') ?? null]);
 
   test('When it is any record, then it can be had back from its dead letter to the byte', () => {
     const any = Array.from({ length: 1_000 }, () => ({ key: bytesOrNull(), value: bytesOrNull(), headers: headers() }));
-    const lost = any.filter((message) => {
-      const written = wrapped(aRecord(message));
+    const lost = any.filter(({ key, value, headers: pairs }) => {
+      const written = wrapped(aRecord({ key, value, headers: headersOfPairs(pairs) }));
       const back = originalOf(readDeadLetter(Buffer.from(written.value)), written.headers);
-      return !isDeepStrictEqual({ ...back, headers: listed(back.headers) }, { partition: 1, ...message, headers: listed(message.headers) });
+      return !isDeepStrictEqual({ ...back, headers: pairsOf(back.headers) }, { partition: 1, key, value, headers: pairs });
     });
     expect(lost).toEqual([]);
   });
@@ -221,10 +288,10 @@ describe('original', () => {
   test('When its dead letter is put back and fails again, then the second dead letter holds the same', () => {
     const first = wrapped(aRecord({ value: Buffer.from('{bad'), headers: { trace: Buffer.from([0xff]) } }));
     const original = originalOf(first.letter, first.headers);
-    const second = wrapped(aRecord({ ...original, headers: { ...original.headers, 'redrive-count': '1', 'redrive-of': '2:41' } }));
-    expect(originalOf(second.letter, second.headers)).toMatchObject({
-      ...original, headers: { 'trace': [Buffer.from([0xff])], 'redrive-count': ['1'] },
-    });
+    const second = wrapped(aRecord({ ...original, headers: withMark(original.headers, { count: 1, of: '2:41', letter: 'x' }) }));
+    const back = originalOf(second.letter, second.headers);
+    expect(back).toMatchObject({ key: original.key, value: original.value });
+    expect(pairsOf(back.headers)).toEqual([['trace', '\xff'], ['redrive-count', '1'], ['redrive-of', '2:41'], ['redrive-letter', 'x']]);
   });
 
   test('When it is nested too deep to be written out, then the dead letter counts as unreadable', () => {
@@ -250,6 +317,11 @@ describe('reading', () => {
     ['has a negative count', JSON.stringify({ ...letter, retryCount: -1 }), 'retryCount'],
     ['has an unknown encoding', JSON.stringify({ ...letter, originalValueEncoding: 'gzip' }), 'originalValueEncoding'],
     ['has an object as text', JSON.stringify({ ...letter, originalValue: {}, originalValueEncoding: 'utf8' }), 'originalValue'],
+    ['has headers that are no list', JSON.stringify({ ...letter, originalHeaders: { a: '1' } }), 'originalHeaders'],
+    ['has a header without a name', JSON.stringify({ ...letter, originalHeaders: [[null, 'x']] }), 'originalHeaders'],
+    ['has a header that is a number', JSON.stringify({ ...letter, originalHeaders: [['a', 1]] }), 'originalHeaders'],
+    ['has a header of another encoding', JSON.stringify({ ...letter, originalHeaders: [['a', 'x', 'hex']] }), 'originalHeaders'],
+    ['was at an offset that no log reaches', JSON.stringify({ ...letter, originalOffset: '9'.repeat(1_000_000) }), 'originalOffset'],
     ['has JSON of nothing', JSON.stringify({ ...letter, originalValue: undefined }), 'originalValue'],
     ['has a value where there was none', JSON.stringify({ ...letter, originalValueEncoding: 'none' }), 'originalValue'],
   ])('When a record %s, then it is unreadable and the message names what is wrong', (_what, value, named) => {

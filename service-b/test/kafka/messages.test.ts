@@ -33,6 +33,11 @@ describe('a record is an order', () => {
     expect(readOrder(Buffer.from(capitals), bytesOf(anOrderCreated({ data: anOrder({ orderId: capitals }) })))).toEqual(theOrder);
   });
 
+  test.each(['2026-11-22T21:10Z', '2026-11-22t21:10:00z', '2026-11-22 21:10:00.123456789+05:30', '1990-12-31T23:59:60Z'])(
+    '12.15 When another producer writes the time as %s, then it can be charged', (timestamp) => {
+      expect(readOrder(theKey, bytesOf(anOrderCreated({ timestamp })))).toEqual(theOrder);
+    });
+
   test('When it begins with a byte order mark, then it can be charged', () => {
     expect(readOrder(theKey, Buffer.from(`\u{feff}${JSON.stringify(anOrderCreated())}`))).toEqual(theOrder);
   });
@@ -67,6 +72,12 @@ describe('a record is no order', () => {
 
   test('When an amount is beyond every number, then the error names it', () => {
     expect(faultOf(theKey, Buffer.from(JSON.stringify(anOrderCreated()).replace('99.99', '1e999')))).toContain('data.amount: ');
+  });
+
+  test.each(['9007199254740993', '9007199254740992', '1e16', '1e400'])('12.15 When an amount or a price is %s, then it is not charged', (number) => {
+    const text = JSON.stringify(anOrderCreated());
+    expect(faultOf(theKey, Buffer.from(text.replace('99.99', number)))).toContain('data.amount: ');
+    expect(faultOf(theKey, Buffer.from(text.replace('49.995', number)))).toContain('data.items.0.price: ');
   });
 
   test('When there are very many faults, then the message stays short', () => {

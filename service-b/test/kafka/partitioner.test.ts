@@ -1,5 +1,5 @@
 import type { Message } from 'kafkajs';
-import { keyPartitioner, murmur2, partitionOf, type PlacedMessage } from '../../src/kafka/partitioner';
+import { keyPartitioner, murmur2, partitionOf, placeOf, type PlacedMessage } from '../../src/kafka/partitioner';
 
 /** From org.apache.kafka.common.utils.UtilsTest#testMurmur2. */
 const javaVectors: [text: string, hash: number][] = [
@@ -22,17 +22,14 @@ describe('partition of a key', () => {
     expect(partitionOf(Buffer.from(text), 3)).toBe((hash & 0x7fffffff) % 3);
   });
 
-  const partitionMetadata = [0, 1, 2].map((partitionId) => ({ partitionId, partitionErrorCode: 0, leader: 1, replicas: [1], isr: [1] }));
-
-  test('When KafkaJS asks for the partition of a message, then the message remembers the answer', () => {
-    const message: Message & PlacedMessage = { key: Buffer.from('foobar'), value: null, fallbackPartition: 0 };
-    const partition = keyPartitioner()({ topic: 'payments', partitionMetadata, message });
-    expect(partition).toBe(partitionOf(Buffer.from('foobar'), 3));
-    expect(message.placedOn).toBe(partition);
+  test.each([[1, 1], [5, 2]])('When a message has no key and its original came from partition %i, then it goes to %i', (original, partition) => {
+    expect(placeOf({ key: null, fallbackPartition: original }, 3)).toBe(partition);
   });
 
-  test.each([[1, 1], [5, 2]])('When the message has no key and its original came from partition %i, then it goes to %i', (original, partition) => {
-    const message: Message & PlacedMessage = { key: null, value: null, fallbackPartition: original };
-    expect(keyPartitioner()({ topic: 'orders.DLT', partitionMetadata, message })).toBe(partition);
+  test('When KafkaJS asks for the partition of a message, then the message answers, by what the client knows of the topic', () => {
+    const partitionMetadata = [0, 1, 2].map((partitionId) => ({ partitionId, partitionErrorCode: 0, leader: 7, replicas: [1], isr: [1] }));
+    const place: PlacedMessage['place'] = (placed, leaders) => placeOf(placed, leaders.length);
+    const message: Message & PlacedMessage = { key: Buffer.from('foobar'), value: null, fallbackPartition: 0, place };
+    expect(keyPartitioner()({ topic: 'payments', partitionMetadata, message })).toBe(partitionOf(Buffer.from('foobar'), 3));
   });
 });

@@ -1,5 +1,5 @@
 import type { Consumer } from 'kafkajs';
-import { superviseConsumer } from '../../src/kafka/supervise';
+import { superviseConsumer, type Life } from '../../src/kafka/supervise';
 import { recordingLogger } from '../support/fakes';
 
 const events = {
@@ -7,16 +7,16 @@ const events = {
 };
 
 const aConsumer = () => {
-  const listeners = new Map<string, (event: unknown) => void>();
+  const listeners: [name: string, listener: (event: unknown) => void][] = [];
   const consumer = {
     events,
-    on: (name: string, listener: (event: unknown) => void) => listeners.set(name, listener),
+    on: (name: string, listener: (event: unknown) => void) => void listeners.push([name, listener]),
     disconnect: jest.fn(() => Promise.resolve()),
   };
-  return { consumer: consumer as unknown as Consumer, emit: (name: string, payload: unknown = {}) => listeners.get(name)?.({ payload }) };
+  return { consumer: consumer as unknown as Consumer, emit: (name: string, payload: unknown = {}) => listeners.filter(([of]) => of === name).forEach(([, listener]) => listener({ payload })) };
 };
 
-const supervised = (begin: () => Promise<void> = () => Promise.resolve()) => {
+const supervised = (begin: (life: Life) => Promise<void> = () => Promise.resolve()) => {
   const built: ReturnType<typeof aConsumer>[] = [];
   const told: string[] = [];
   const supervisor = superviseConsumer({
@@ -79,6 +79,56 @@ describe('supervised consumer', () => {
     expect(built).toHaveLength(1);
     await pass(28_000);
     expect(built).toHaveLength(2);
+  });
+
+  test('When it is out of its group for 30 s though it still fetches, then another one is built', async () => {
+    const { built } = supervised();
+    built[0]!.emit('join');
+    built[0]!.emit('rebalancing');
+    for (let i = 0; i < 35; i += 1) {
+      await pass(1_000);
+      built[0]!.emit('fetch');
+    }
+    expect(built).toHaveLength(2);
+  });
+
+  test.each([['joins', 'join'], ['stops', 'stop'], ['rebalances', 'rebalancing'], ['crashes', 'crash']])(
+    '12.8 When one that was given up %s late, then its successor is not touched', async (_what, event) => {
+      const heard: string[] = [];
+      const { supervisor, built, told } = supervised(async ({ consumer, on }) => {
+        for (const name of [consumer.events.GROUP_JOIN, consumer.events.REBALANCING]) on(name, () => void heard.push(name));
+      });
+      built[0]!.emit('crash', { error: new Error('gave up') });
+      await pass(2_000);
+      built[1]!.emit('join');
+      heard.length = 0;
+      told.length = 0;
+      built[0]!.emit(event, { error: new Error('late') });
+      await pass(2_000);
+      expect([supervisor.healthy(), supervisor.member(), heard, told, built.length]).toEqual([true, built[1]!.consumer, [], [], 2]);
+    },
+  );
+
+  test('12.8 When one that was given up cannot begin after all, then its successor is not touched', async () => {
+    const rejections: ((error: Error) => void)[] = [];
+    const { supervisor, built } = supervised(() => new Promise((_resolve, reject) => void rejections.push(reject)));
+    built[0]!.emit('crash', { error: new Error('gave up') });
+    await pass(2_000);
+    built[1]!.emit('join');
+    rejections[0]!(new Error('late'));
+    await pass(3_000);
+    expect([supervisor.healthy(), built.length]).toEqual([true, 2]);
+  });
+
+  test('12.9 When it joins its group anew, then commits still go to it, until it is given up', async () => {
+    const { supervisor, built } = supervised();
+    expect(supervisor.member()).toBeUndefined();
+    built[0]!.emit('join');
+    built[0]!.emit('rebalancing');
+    expect([supervisor.healthy(), supervisor.member()]).toEqual([false, built[0]!.consumer]);
+    supervisor.restart(new Error('a record has no outcome'));
+    await pass(10);
+    expect(supervisor.member()).toBeUndefined();
   });
 
   test('When it is stopped, then it is closed and no other one is built', async () => {

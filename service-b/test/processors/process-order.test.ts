@@ -3,7 +3,7 @@ import type { ConsumedRecord } from '../../src/kafka/dead-letter';
 import type { PaymentCompleted } from '../../src/kafka/messages';
 import { decidePayment, type ChargeRequest, type ChargeResult } from '../../src/processors/gateway';
 import { backoffMs, createProcessOrder, paymentIdOf } from '../../src/processors/process-order';
-import { anOrder, anOrderCreated, aRecord, aRecordOf, bytesOf, orderIdOf } from '../support/builders';
+import { anOrder, anOrderCreated, aRecord, aRecordOf, bytesOf, headersOfPairs, orderIdOf } from '../support/builders';
 import { eventually, sample } from '../support/fakes';
 
 const approved: ChargeResult = { kind: 'approved' };
@@ -194,4 +194,11 @@ describe('backoff', () => {
   ])('When attempt %i failed and the die is %d, then it is %i ms', (attempt, random, ms) => {
     expect(backoffMs(attempt, 100, () => random)).toBe(ms);
   });
+});
+
+test('12.1 When headers have no value, then the order is paid as without them', async () => {
+  const { run, outcomes, asked } = aProcessor();
+  await run(aRecord({ headers: headersOfPairs([['traceparent', null], ['redrive-count', null], ['', null]]) }));
+  expect(outcomes()).toEqual({ payments: 1, deadLetters: [] });
+  expect(asked[0]?.redrive).toBe(0);
 });

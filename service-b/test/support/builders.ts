@@ -1,5 +1,6 @@
-import type { KafkaMessage } from 'kafkajs';
+import type { IHeaders, KafkaMessage } from 'kafkajs';
 import type { ConsumedRecord } from '../../src/kafka/dead-letter';
+import { blockOf, createHeaderWriter, eachHeader, headersOf, type Headers } from '../../src/kafka/record-headers';
 
 /** An id like that of the example order, with another last digit or digits. */
 export const orderIdOf = (number: number): string => `550e8400-e29b-41d4-a716-44665544${String(number).padStart(4, '0')}`;
@@ -47,3 +48,23 @@ export const seededRandom = (seed: number) => (): number => {
 /** A version 4 UUID from a source of random numbers. */
 export const uuidFrom = (random: () => number): string => 'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'
   .replace(/x/g, () => Math.floor(random() * 16).toString(16));
+
+/** A header as a pair, one character for one byte. */
+export type Pair = [name: string, value: string | null];
+
+/** Headers as they are read from the wire. */
+export const headersOfPairs = (pairs: Pair[]): IHeaders => {
+  const writer = createHeaderWriter();
+  for (const [name, value] of pairs) writer.add(Buffer.from(name, 'latin1'), value === null ? null : Buffer.from(value, 'latin1'));
+  return headersOf(writer.block());
+};
+
+/** Headers as they go on the wire. */
+export const pairsOf = (headers: Headers | undefined): Pair[] => {
+  const pairs: Pair[] = [];
+  const block = blockOf(headers);
+  eachHeader(block, (nameFrom, nameTo, valueFrom, end) => {
+    pairs.push([block.bytes.toString('latin1', nameFrom, nameTo), valueFrom < 0 ? null : block.bytes.toString('latin1', valueFrom, end)]);
+  });
+  return pairs;
+};

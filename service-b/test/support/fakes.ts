@@ -34,11 +34,11 @@ export const deferred = <T = void>(): Deferred<T> => {
   return { promise, resolve, reject };
 };
 
-/** Resolves when `condition` holds; rejects when it does not within two seconds. */
-export const eventually = async (condition: () => boolean): Promise<void> => {
-  const deadline = Date.now() + 2_000;
+/** Resolves when `condition` holds; rejects when it does not in time. */
+export const eventually = async (condition: () => boolean, ms = 2_000): Promise<void> => {
+  const deadline = Date.now() + ms;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`still not so after 2 s: ${condition.toString()}`);
+    if (Date.now() > deadline) throw new Error(`still not so after ${ms} ms: ${condition.toString()}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 };

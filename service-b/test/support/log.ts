@@ -14,12 +14,6 @@ export const aLogRecord = ({
   topic = topics.deadLetters, partition = 0, offset = '0', key = null, value = null, headers = {}, timestamp = '1795341602000',
 }: Fields = {}): LogRecord => ({ topic, partition, message: { key, value, offset, headers, timestamp, attributes: 0 } });
 
-/** Headers as they are read again: bytes, and a list only of a header that is repeated. */
-const asRead = (headers: IHeaders): IHeaders => Object.fromEntries(Object.entries(headers).map(([name, values]) => {
-  const bytes = [values ?? []].flat().map((one) => Buffer.from(one));
-  return [name, bytes.length === 1 ? bytes[0] : bytes];
-}));
-
 /** The dead letter of a declined order, as it is read. */
 export const aDeadLetter = ({
   number = 0, headers = {}, error = new PaymentDeclinedError('payment gateway declined'), failedAt = '2026-11-22T10:00:02.000Z', ...place
@@ -27,7 +21,7 @@ export const aDeadLetter = ({
   const record = aRecordOf(orderIdOf(number));
   record.message.headers = headers;
   const letter = toDeadLetter({ record, error, retryCount: 0, failedAt: new Date(failedAt), groupId: 'service-b-consumers' });
-  return aLogRecord({ ...place, key: record.message.key, value: Buffer.from(letter.value), headers: asRead(letter.headers) });
+  return aLogRecord({ ...place, key: record.message.key, value: Buffer.from(letter.value), headers: letter.headers });
 };
 
 /** A reader of a log that is a list. `beat` counts. */

@@ -12,7 +12,7 @@ const written = (log: (logger: winston.Logger) => void, { isTTY = false, level =
       done();
     },
   });
-  const logger = createLogger({ level, service: 'service-b' });
+  const logger = createLogger({ level, service: 'service-x' });
   logger.clear().add(new winston.transports.Stream({ stream }));
   log(logger);
   terminal.restore();
@@ -28,10 +28,10 @@ beforeAll(() => {
 
 describe('a log line', () => {
   test('When an event is logged, then it is one JSON object with time, level, service, message and fields', () => {
-    const [line] = written((logger) => logger.info('payment published', { orderId: 'a', offset: 7n }));
+    const [line] = written((logger) => logger.info('order published', { orderId: 'a', offset: 7n }));
     expect(parsed(line)).toEqual({
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
-      level: 'info', service: 'service-b', message: 'payment published', orderId: 'a', offset: '7',
+      level: 'info', service: 'service-x', message: 'order published', orderId: 'a', offset: '7',
     });
   });
 
@@ -52,8 +52,8 @@ describe('a log line', () => {
   });
 
   test('When a terminal is attached, then the line is readable', () => {
-    const [line] = written((logger) => logger.info('payment published', { orderId: 'a' }), { isTTY: true });
-    expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} .*info.* service-b payment published \{"orderId":"a"\}$/);
+    const [line] = written((logger) => logger.info('order published', { orderId: 'a' }), { isTTY: true });
+    expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} .*info.* service-x order published \{"orderId":"a"\}$/);
   });
 });
 

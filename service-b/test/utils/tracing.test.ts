@@ -39,9 +39,29 @@ describe('traceOf', () => {
   });
 });
 
+describe('12.1 headers of any content', () => {
+  const values = [
+    null, undefined, '', 'x', Buffer.alloc(0), Buffer.from([0xff, 0x00]), Buffer.from(traceparent), [], [null], [null, null], [Buffer.from('a'), null],
+    [traceparent, traceparent], 'x'.repeat(1_000_000), `01-${traceId}-00f067aa0ba902b7-01-${'x'.repeat(1_000_000)}`,
+  ];
+
+  test('When traceparent and tracestate are of any kind, then there is a trace or none, and nothing is thrown', () => {
+    const traces = values.flatMap((one) => values.map((other) => traceOf({ traceparent: one, tracestate: other })));
+    expect(new Set(traces.map((trace) => trace?.traceparent))).toEqual(new Set([undefined, traceparent]));
+  });
+
+  test('When traceparent has no value, then there is no trace', () => {
+    expect(traceOf({ traceparent: null })).toBeUndefined();
+  });
+
+  test.each([null, [null], [Buffer.from('a=b'), null], Buffer.from([0xff])])('When traceparent is valid and tracestate is %p, then the trace goes on without it', (tracestate) => {
+    expect(traceOf({ traceparent: Buffer.from(traceparent), tracestate })).toEqual({ traceparent });
+  });
+});
+
 describe('no receiver of spans is set', () => {
   test('When a span is begun, then the trace travels on as it is, and nobody asks for attributes', async () => {
-    const tracer = await createTracer({ endpoint: undefined, service: 'service-x', logger: recordingLogger().logger });
+    const tracer = await createTracer({ url: undefined, service: 'service-x', logger: recordingLogger().logger });
     expect(tracer).toBe(passOn);
     const parent = { traceparent, tracestate: 'a=b' };
     const attributes = jest.fn(() => ({}));

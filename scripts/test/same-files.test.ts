@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(__dirname, '../..');
+
+/** What does the same job in both services: a fix goes to both. */
+const SAME = [
+  'src/config/settings.ts',
+  'src/kafka/client.ts',
+  'src/kafka/kafkajs-cluster.d.ts',
+  'src/kafka/kafkajs-group-patches.ts',
+  'src/kafka/kafkajs-internals.d.ts',
+  'src/kafka/kafkajs-network-patches.ts',
+  'src/kafka/kafkajs-patches.ts',
+  'src/kafka/lag.ts',
+  'src/kafka/partitioner.ts',
+  'src/kafka/record-headers.ts',
+  'src/kafka/send-failure.ts',
+  'src/kafka/send-queue.ts',
+  'src/kafka/sending.ts',
+  'src/kafka/span-attributes.ts',
+  'src/kafka/supervise.ts',
+  'src/utils/connection.ts',
+  'src/utils/histogram.ts',
+  'src/utils/logger.ts',
+  'src/utils/meters.ts',
+  'src/utils/otel.ts',
+  'src/utils/refusal.ts',
+  'src/utils/server.ts',
+  'src/utils/shutdown.ts',
+  'src/utils/timestamp.ts',
+  'src/utils/tracing.ts',
+  'src/utils/trail.ts',
+  'test/config/settings.test.ts',
+  'test/kafka/kafkajs-patches.test.ts',
+  'test/kafka/partitioner.test.ts',
+  'test/kafka/record-headers.test.ts',
+  'test/kafka/sending.test.ts',
+  'test/kafka/supervise.test.ts',
+  'test/support/fakes.ts',
+  'test/support/producer.ts',
+  'test/utils/histogram.test.ts',
+  'test/utils/logger.test.ts',
+  'test/utils/otel.test.ts',
+  'test/utils/shutdown.test.ts',
+  'test/utils/timestamp.test.ts',
+  'test/utils/tracing.test.ts',
+  'test/utils/trail.test.ts',
+  'tsconfig.build.json',
+];
+
+const bytes = (service: string, path: string): Buffer => readFileSync(join(ROOT, service, path));
+const isSame = (path: string): boolean => existsSync(join(ROOT, 'service-b', path)) && bytes('service-a', path).equals(bytes('service-b', path));
+
+describe('12 what lies in both services', () => {
+  test.each(SAME)('When %s is read, then it is the same to the byte in both', (path) => {
+    expect(isSame(path)).toBe(true);
+  });
+
+  test('When a file is the same in both, then it is in the list, so that it stays so', () => {
+    const ofA = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: join(ROOT, 'service-a'), encoding: 'utf8' });
+    expect(ofA.trim().split('\n').filter((path) => existsSync(join(ROOT, 'service-a', path)) && isSame(path)).sort()).toEqual([...SAME].sort());
+  });
+});

@@ -1,0 +1,136 @@
+import { KafkaJSRequestTimeoutError, type RecordMetadata } from 'kafkajs';
+import BrokerPool, { type InternalBroker } from 'kafkajs/src/cluster/brokerPool';
+import { KafkaJSBrokerNotFound, KafkaJSConnectionClosedError } from 'kafkajs/src/errors';
+import Connection from 'kafkajs/src/network/connection';
+import ConnectionPool from 'kafkajs/src/network/connectionPool';
+import { createErrorFromCode } from 'kafkajs/src/protocol/error';
+import produceV3 from 'kafkajs/src/protocol/requests/produce/v3/response';
+import produceV4 from 'kafkajs/src/protocol/requests/produce/v4/response';
+import produceV5 from 'kafkajs/src/protocol/requests/produce/v5/response';
+import produceV6 from 'kafkajs/src/protocol/requests/produce/v6/response';
+import produceV7 from 'kafkajs/src/protocol/requests/produce/v7/response';
+
+// KafkaJS 2.2.4 where a broker fails or a leader moves. Each patch says what it does without; docs/decisions/0021 has the whole.
+
+/**
+ * Requests that a broker answers only when replicas or other members have, in milliseconds by API key: Produce, OffsetCommit, SyncGroup.
+ * JoinGroup has a time of its own; to the others `requestTimeout` applies.
+ */
+const PATIENCE_MS = new Map([[0, 7_000], [8, 7_000], [14, 10_000]]);
+const JOIN_GROUP = 11;
+const isPatient = (apiKey: number): boolean => apiKey === JOIN_GROUP || PATIENCE_MS.has(apiKey);
+const SILENT_MS = 1_500;
+const DISCONNECT_MS = 1_000;
+
+const closed = ({ host, port }: Connection): Error => new KafkaJSConnectionClosedError('The broker did not answer in time', { host, port });
+
+/**
+ * A request that times out closes the connections to its broker, as other clients do. Without: a frozen broker stays "connected", and
+ * every third look at the metadata goes to it and hangs.
+ */
+const closeSilentConnections = (): void => {
+  const send = ConnectionPool.prototype.send;
+  ConnectionPool.prototype.send = async function sendOrClose(protocolRequest) {
+    const patience = PATIENCE_MS.get(protocolRequest.request.apiKey);
+    try {
+      return await send.call(this, patience === undefined ? protocolRequest : { ...protocolRequest, requestTimeout: patience });
+    } catch (error) {
+      if (error instanceof KafkaJSRequestTimeoutError) {
+        for (const connection of this.pool.filter((one) => one.isConnected())) {
+          connection.rejectRequests(closed(connection));
+          connection.socket?.destroy();
+          void connection.disconnect();
+        }
+      }
+      throw error;
+    }
+  };
+};
+
+/** Without: what was left of an answer when the last connection broke stands before the answers of the new one. */
+const beginConnectionsEmpty = (): void => {
+  const connect = Connection.prototype.connect;
+  Connection.prototype.connect = function connectEmpty() {
+    if (!this.isConnected()) Object.assign(this, { chunks: [], bytesBuffered: 0, bytesNeeded: 4 });
+    return connect.call(this);
+  };
+};
+
+/** Without: dropping a frozen broker from the metadata waits for its last answer, and every other broker's partitions wait too. */
+const boundDisconnect = (): void => {
+  const disconnect = Connection.prototype.disconnect;
+  Connection.prototype.disconnect = async function disconnectInTime() {
+    const cut = setTimeout(() => this.rejectRequests(closed(this)), DISCONNECT_MS);
+    try {
+      return await disconnect.call(this);
+    } finally {
+      clearTimeout(cut);
+    }
+  };
+};
+
+/** A broker with a request that should long have been answered. */
+const isSilent = ({ connectionPool }: InternalBroker): boolean => connectionPool.pool.some(({ requestQueue }) =>
+  [...requestQueue.inflight.values()].some(({ sentAt, entry }) => !isPatient(entry.apiKey) && sentAt !== null && Date.now() - sentAt > SILENT_MS));
+
+/** By chance among equals; those that are connected and answer come first, the silent ones last. */
+const inGoodOrder = ({ brokers }: BrokerPool): string[] => Object.keys(brokers)
+  .map((nodeId) => {
+    const broker = brokers[nodeId]!;
+    return { nodeId, place: (broker.isConnected() ? 0 : 1) + (isSilent(broker) ? 2 : 0) + Math.random() };
+  })
+  .sort((one, other) => one.place - other.place)
+  .map(({ nodeId }) => nodeId);
+
+/** Without: one dead or frozen broker among three, asked first by chance, ends the search for a coordinator, or holds up all metadata. */
+const askWhoAnswers = (): void => {
+  BrokerPool.prototype.withBroker = async function withAnyBroker(callback) {
+    const order = inGoodOrder(this);
+    if (order.length === 0) throw new KafkaJSBrokerNotFound('No brokers in the broker pool');
+    for (const nodeId of order) {
+      try {
+        return await callback({ nodeId, broker: await this.findBroker({ nodeId }) });
+      } catch {
+        // The next one may know.
+      }
+    }
+    return null;
+  };
+  BrokerPool.prototype.findConnectedBroker = async function findAnsweringBroker() {
+    for (const nodeId of inGoodOrder(this)) {
+      const broker = await this.findBroker({ nodeId }).catch(() => undefined);
+      if (broker !== undefined) return broker;
+    }
+    // None of those that are known, so that all of them may have other addresses by now.
+    await this.connect();
+    return this.seedBroker;
+  };
+};
+
+/** An error of a produce request that tells what became of each partition, those that were acknowledged among them. */
+export type ProduceError = Error & { answers: Omit<RecordMetadata, 'topicName'>[] };
+
+/** Without: one refused partition hides that the others of its request were appended, and a retry appends them again. */
+const tellEachPartition = (): void => {
+  for (const response of [produceV3, produceV4, produceV5, produceV6, produceV7]) {
+    response.parse = async (answer) => {
+      const answers = answer.topics.flatMap(({ partitions }) => partitions);
+      const refused = answers.find(({ errorCode }) => errorCode !== 0);
+      if (refused !== undefined) throw Object.assign(createErrorFromCode(refused.errorCode), { answers }) satisfies ProduceError;
+      return answer;
+    };
+  }
+};
+
+let done = false;
+
+/** Applies all of them to this process, once. */
+export const patchNetwork = (): void => {
+  if (done) return;
+  done = true;
+  closeSilentConnections();
+  beginConnectionsEmpty();
+  boundDisconnect();
+  askWhoAnswers();
+  tellEachPartition();
+};

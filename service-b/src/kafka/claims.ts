@@ -1,0 +1,63 @@
+import { setMaxListeners } from 'node:events';
+import { createWindow, type PartitionWindow } from './window';
+
+/** A partition that this member holds: what it has taken in of it, and what ends that work when it has to give the partition up. */
+export type Claim = { partition: number; window: PartitionWindow; ended: AbortController; paused: boolean };
+
+/** Per partition. One order in backoff (some seconds at most) must not fill the window at some thousand records a second. */
+const WINDOW_RECORDS = 10_000;
+/** Keys, values and headers. A dead letter can take eight times as much as its original. */
+const WINDOW_BYTES = 8 * 1_024 * 1_024;
+/** A full window that moves is load; one that does not move for so long is told. */
+const STANDS_AFTER_MS = 10_000;
+
+export type Claims = ReturnType<typeof createClaims>;
+
+/** The partitions of this member. */
+export const createClaims = () => {
+  const claims = new Map<number, Claim>();
+
+  const claim = (partition: number): Claim => {
+    const window = createWindow({ maxRecords: WINDOW_RECORDS, maxBytes: WINDOW_BYTES });
+    const claimed = { partition, window, ended: new AbortController(), paused: false };
+    // Each order on its way listens to it, and Node takes more than ten for a leak.
+    setMaxListeners(0, claimed.ended.signal);
+    claims.set(partition, claimed);
+    return claimed;
+  };
+
+  const release = ({ partition, ended }: Claim, reason: Error): void => {
+    claims.delete(partition);
+    ended.abort(reason);
+  };
+
+  return {
+    of: (partition: number): Claim | undefined => claims.get(partition),
+    all: (): Claim[] => [...claims.values()],
+    /**
+     * Takes over an assignment. What is kept goes on undisturbed: no other member had it in between.
+     * @returns the partitions that were held before
+     */
+    assign: (partitions: readonly number[]): Claim[] => {
+      for (const one of [...claims.values()]) {
+        if (!partitions.includes(one.partition)) release(one, new Error('the partition was reassigned'));
+      }
+      const kept = [...claims.values()];
+      for (const partition of partitions) if (!claims.has(partition)) claim(partition);
+      return kept;
+    },
+    /** Begins with a partition anew. */
+    renew: (old: Claim, reason: Error): Claim => {
+      release(old, reason);
+      return claim(old.partition);
+    },
+    releaseAll: (reason: Error): void => {
+      for (const one of [...claims.values()]) release(one, reason);
+    },
+    /** Partitions whose window is full and does not move. */
+    standing: (): number[] => [...claims.values()]
+      .filter(({ paused, window }) => paused && window.standsForMs() > STANDS_AFTER_MS)
+      .map(({ partition }) => partition),
+    pending: (): number => [...claims.values()].reduce((sum, { window }) => sum + window.pending(), 0),
+  };
+};

@@ -1,0 +1,107 @@
+// What `kafkajs-network-patches.ts` and `kafkajs-group-patches.ts` touch of KafkaJS 2.2.4, and no more.
+declare module 'kafkajs/src/network/connection' {
+  type InFlight = { readonly sentAt: number | null; readonly entry: { readonly apiKey: number } };
+  class Connection {
+    readonly requestQueue: { readonly inflight: ReadonlyMap<number, InFlight> };
+    readonly host: string;
+    readonly port: number;
+    readonly socket?: { destroy(): void };
+    chunks: Buffer[];
+    bytesBuffered: number;
+    bytesNeeded: number;
+    isConnected(): boolean;
+    connect(): Promise<unknown>;
+    disconnect(): Promise<boolean>;
+    rejectRequests(error: Error): void;
+  }
+  export default Connection;
+}
+
+declare module 'kafkajs/src/network/connectionPool' {
+  import type Connection from 'kafkajs/src/network/connection';
+  type ProtocolRequest = { request: { apiKey: number }; requestTimeout?: number | null };
+  class ConnectionPool {
+    readonly pool: readonly Connection[];
+    send(protocolRequest: ProtocolRequest): Promise<unknown>;
+  }
+  export default ConnectionPool;
+}
+
+declare module 'kafkajs/src/cluster/brokerPool' {
+  import type ConnectionPool from 'kafkajs/src/network/connectionPool';
+  export type InternalBroker = { readonly connectionPool: ConnectionPool; isConnected(): boolean };
+  type WithBroker = (found: { nodeId: string; broker: InternalBroker }) => Promise<unknown>;
+  class BrokerPool {
+    readonly brokers: Readonly<Record<string, InternalBroker>>;
+    readonly seedBroker: InternalBroker;
+    connect(): Promise<void>;
+    findConnectedBroker(): Promise<InternalBroker>;
+    findBroker(wanted: { nodeId: string }): Promise<InternalBroker>;
+    withBroker(callback: WithBroker): Promise<unknown>;
+  }
+  export default BrokerPool;
+}
+
+declare module 'kafkajs/src/consumer/offsetManager' {
+  import type { InternalBroker } from 'kafkajs/src/cluster/brokerPool';
+  export type InternalCluster = {
+    refreshMetadata(): Promise<void>;
+    findGroupCoordinator(wanted: { groupId: string }): Promise<InternalBroker>;
+  };
+  class OffsetManager {
+    readonly groupId: string;
+    readonly cluster: InternalCluster;
+    coordinator: InternalBroker;
+    getCoordinator(): Promise<InternalBroker>;
+    commitOffsets(offsets: unknown): Promise<void>;
+  }
+  export default OffsetManager;
+}
+
+declare module 'kafkajs/src/consumer/consumerGroup' {
+  import type { InternalBroker } from 'kafkajs/src/cluster/brokerPool';
+  import type OffsetManager from 'kafkajs/src/consumer/offsetManager';
+  import type { InternalCluster } from 'kafkajs/src/consumer/offsetManager';
+  class ConsumerGroup {
+    readonly groupId: string;
+    readonly cluster: InternalCluster;
+    readonly offsetManager: OffsetManager | null;
+    coordinator: InternalBroker | null;
+    joinAndSync(): Promise<void>;
+    heartbeat(options: { interval: number }): Promise<void>;
+    fetch(nodeId: string): Promise<object[]>;
+    recoverFromFetch(error: Error): Promise<void>;
+  }
+  export default ConsumerGroup;
+}
+
+declare module 'kafkajs/src/consumer/runner' {
+  import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup';
+  class Runner {
+    readonly consumerGroup: ConsumerGroup;
+    handleBatch(batch: object): Promise<void>;
+  }
+  export default Runner;
+}
+
+declare module 'kafkajs/src/errors' {
+  import { KafkaJSError } from 'kafkajs';
+  export class KafkaJSOffsetOutOfRange extends KafkaJSError {
+    constructor(error: Error, where: { topic: string; partition: number });
+  }
+  export class KafkaJSBrokerNotFound extends KafkaJSError {}
+  export class KafkaJSConnectionClosedError extends KafkaJSError {
+    constructor(message: string, broker: { host: string; port: number });
+  }
+}
+
+declare module 'kafkajs/src/protocol/error' {
+  export const createErrorFromCode: (code: number) => Error;
+}
+
+declare module 'kafkajs/src/protocol/requests/produce/*/response' {
+  import type { RecordMetadata } from 'kafkajs';
+  type Answer = { topics: { topicName: string; partitions: Omit<RecordMetadata, 'topicName'>[] }[] };
+  const response: { parse(answer: Answer): Promise<Answer> };
+  export default response;
+}

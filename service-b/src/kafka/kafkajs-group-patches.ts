@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KafkaJSConnectionError, KafkaJSRequestTimeoutError } from 'kafkajs';
+import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup';
+import OffsetManager from 'kafkajs/src/consumer/offsetManager';
+import Runner from 'kafkajs/src/consumer/runner';
+import { KafkaJSBrokerNotFound } from 'kafkajs/src/errors';
+
+// KafkaJS 2.2.4 as a member of a group, where a broker fails or a leader moves. Each patch says what it does without; docs/decisions/0021 has
+// the whole.
+
+const LOOK_AGAIN_MS = 100;
+
+const typeOf = (error: Error): unknown => ('type' in error ? error.type : undefined);
+
+const isConnectionLost = (error: Error): boolean =>
+  error instanceof KafkaJSConnectionError || error instanceof KafkaJSRequestTimeoutError || error instanceof KafkaJSBrokerNotFound;
+
+const LEADER_MOVED = new Set<unknown>(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+
+/**
+ * A fetch that fails because of its broker costs a look at the metadata. Without: the member joins its group anew for each leader that
+ * moves, and its consumer ends for each broker that goes.
+ */
+const keepPlaceWhenLeadersMove = (): void => {
+  const recover = ConsumerGroup.prototype.recoverFromFetch;
+  ConsumerGroup.prototype.recoverFromFetch = async function recoverInPlace(error) {
+    if (!LEADER_MOVED.has(typeOf(error)) && !isConnectionLost(error)) return recover.call(this, error);
+    await sleep(LOOK_AGAIN_MS);
+    return this.cluster.refreshMetadata();
+  };
+};
+
+const COORDINATOR_MOVED = new Set<unknown>(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS']);
+const hasLostCoordinator = (error: unknown): boolean =>
+  error instanceof Error && (COORDINATOR_MOVED.has(typeOf(error)) || isConnectionLost(error));
+
+/** The place in the group outlives its coordinator: the next one knows it. Without: the consumer ends, and the group waits for a dead member. */
+const followCoordinator = (): void => {
+  const searches = new WeakMap<ConsumerGroup, Promise<void>>();
+  const search = async (group: ConsumerGroup): Promise<void> => {
+    const coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId });
+    group.coordinator = coordinator;
+    if (group.offsetManager !== null) group.offsetManager.coordinator = coordinator;
+  };
+
+  const heartbeat = ConsumerGroup.prototype.heartbeat;
+  ConsumerGroup.prototype.heartbeat = async function heartbeatOrSearch(options) {
+    try {
+      await heartbeat.call(this, options);
+    } catch (error) {
+      if (!hasLostCoordinator(error)) throw error;
+      // Beside the fetches: nothing that is read depends on it. The next heartbeat goes to whoever was found.
+      if (!searches.has(this)) searches.set(this, search(this).catch(() => undefined).finally(() => searches.delete(this)));
+    }
+  };
+
+  OffsetManager.prototype.getCoordinator = async function getCoordinator() {
+    if (!this.coordinator.isConnected()) this.coordinator = await this.cluster.findGroupCoordinator({ groupId: this.groupId });
+    return this.coordinator;
+  };
+  const commitOffsets = OffsetManager.prototype.commitOffsets;
+  OffsetManager.prototype.commitOffsets = async function commitOrSearch(offsets) {
+    try {
+      await commitOffsets.call(this, offsets);
+    } catch (error) {
+      if (hasLostCoordinator(error)) this.coordinator = await this.cluster.findGroupCoordinator({ groupId: this.groupId });
+      throw error;
+    }
+  };
+};
+
+/**
+ * A batch that was fetched before the member joined anew is dropped, and fetchers that find a reason to join at once join once.
+ * Without: the end of such a batch becomes the position of the new generation, and what lies before it is skipped.
+ */
+const separateGenerations = (): void => {
+  const generationOf = new WeakMap<object, OffsetManager | null>();
+  const fetch = ConsumerGroup.prototype.fetch;
+  ConsumerGroup.prototype.fetch = async function fetchInGeneration(nodeId) {
+    const { offsetManager } = this;
+    const batches = await fetch.call(this, nodeId);
+    for (const batch of batches) generationOf.set(batch, offsetManager);
+    return batches;
+  };
+  const handleBatch = Runner.prototype.handleBatch;
+  Runner.prototype.handleBatch = async function handleOwnBatch(batch) {
+    if (generationOf.get(batch) === this.consumerGroup.offsetManager) await handleBatch.call(this, batch);
+  };
+
+  const joins = new WeakMap<ConsumerGroup, Promise<void>>();
+  const joinAndSync = ConsumerGroup.prototype.joinAndSync;
+  ConsumerGroup.prototype.joinAndSync = function joinOnce() {
+    const joining = joins.get(this) ?? joinAndSync.call(this).finally(() => joins.delete(this));
+    joins.set(this, joining);
+    return joining;
+  };
+};
+
+let done = false;
+
+/** Applies all of them to this process, once. */
+export const patchGroups = (): void => {
+  if (done) return;
+  done = true;
+  keepPlaceWhenLeadersMove();
+  followCoordinator();
+  separateGenerations();
+};

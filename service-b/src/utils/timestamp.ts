@@ -1,0 +1,28 @@
+/** Date, time of day, seconds with a fraction, and offset. Java leaves out seconds that are zero; the rest is RFC 3339, section 5.6. */
+const TIMESTAMP = new RegExp([
+  /^(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))[Tt ]((?:[01]\d|2[0-3]):[0-5]\d)/,
+  /(?::([0-5]\d|60)(?:\.(\d+))?)?/,
+  /(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/,
+].map(({ source }) => source).join(''));
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/**
+ * The instant that a timestamp stands for, in milliseconds since 1970: RFC 3339 in full, and the same without seconds. Digits beyond the
+ * milliseconds are cut off; a leap second, which ends a day of UTC, is the first second of the next one.
+ * @returns NaN when it stands for none
+ */
+export const instantOf = (text: string): number => {
+  const [, date, time, second = '00', fraction = '', sign, hours, minutes] = TIMESTAMP.exec(text) ?? [];
+  if (date === undefined) return NaN;
+  const isLeap = second === '60';
+  const local = Date.parse(`${date}T${time}:${isLeap ? '59' : second}.${fraction.slice(0, 3).padEnd(3, '0')}Z`);
+  // A day that its month does not have counts on into the next month.
+  if (new Date(local).getUTCDate() !== Number(date.slice(-2))) return NaN;
+  const offset = sign === undefined ? 0 : Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * MINUTE_MS;
+  const instant = local - offset;
+  if (!isLeap) return instant;
+  const next = instant + 1_000;
+  return ((next % DAY_MS) + DAY_MS) % DAY_MS < 1_000 ? next : NaN;
+};
