@@ -87,7 +87,8 @@ describe('a partition in memory', () => {
     const working = new Set([1, 2, 3]);
     const clock = createClock({ onError: (_actor, error) => { throw error; } });
     const partition = createPartition({
-      topic: 'orders', id: 0, replicas: [1, 2, 3], minIsr: 2, clock, random: createRandom(1), network: { works: (nodeId) => working.has(nodeId) },
+      topic: 'orders', id: 0, replicas: [1, 2, 3], minIsr: 2, clock, random: createRandom(1),
+      network: { works: (nodeId) => working.has(nodeId) },
     });
     const restore = clock.install();
     clock.after(0, () => fault(partition, working, (code) => codes.push(code)));
