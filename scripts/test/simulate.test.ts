@@ -1,6 +1,6 @@
 import { createRandom } from '../drill/random';
 import { createClock } from '../simulate/clock';
-import { CODE, createPartition } from '../simulate/partition';
+import { CODE, createPartition, type Partition } from '../simulate/partition';
 import { runSeed } from '../simulate/seed';
 import { newActor } from '../simulate/timers';
 
@@ -82,7 +82,8 @@ describe('virtual time', () => {
 });
 
 describe('a partition in memory', () => {
-  const inMemory = async (fault: (partition: ReturnType<typeof createPartition>, working: Set<number>, tell: (code: number) => void) => void) => {
+  type Fault = (partition: Partition, working: Set<number>, tell: (code: number) => void) => void;
+  const inMemory = async (fault: Fault) => {
     const codes: number[] = [];
     const working = new Set([1, 2, 3]);
     const clock = createClock({ onError: (_actor, error) => { throw error; } });
