@@ -6,3 +6,6 @@ process.on('message', (seed: number) => {
     process.exit(1);
   });
 });
+
+// Whatever a seed may have left behind.
+process.on('disconnect', () => process.exit(0));
