@@ -39,6 +39,14 @@ const report = ({ seed, brokers, violations }: Outcome): void => {
   console.log(`  again: npm run simulate -- --seed ${seed} --trace`);
 };
 
+/** A seed takes a part of a second. One that takes so long turns in promises for ever, where no timer of its own could stop it. */
+const HANGS_MS = 60_000;
+
+const hung = (seed: number): Outcome => ({
+  seed, brokers: 0, violations: [`a process hangs: it turns in promises and lets nothing else happen (no end within ${HANGS_MS / 1_000} s)`],
+  orders: 0, refused: 0, duplicates: 0, seconds: 0, hash: '',
+});
+
 /** Runs the seeds in processes of their own, each of which takes the next one when it is done. */
 const runAll = ({ from, to, workers }: Options, onOutcome: (outcome: Outcome) => void): Promise<void> => new Promise((done, fail) => {
   let next = from;
@@ -48,21 +56,31 @@ const runAll = ({ from, to, workers }: Options, onOutcome: (outcome: Outcome) =>
       execArgv: ['-r', 'ts-node/register/transpile-only'], env: { ...process.env, TS_NODE_PROJECT: resolve(__dirname, 'tsconfig.json') },
     });
     running += 1;
+    let watch: NodeJS.Timeout | undefined;
+    let hangs = false;
+    const giveUp = (seed: number) => (): void => {
+      hangs = true;
+      worker.kill('SIGKILL');
+      onOutcome(hung(seed));
+    };
     const give = (): void => {
       if (next > to) {
         worker.disconnect();
         return;
       }
       worker.send(next);
+      watch = setTimeout(giveUp(next), HANGS_MS);
       next += 1;
     };
     worker.on('message', (outcome: Outcome) => {
+      clearTimeout(watch);
       onOutcome(outcome);
       give();
     });
     worker.on('exit', (code) => {
       running -= 1;
-      if (code !== 0) fail(new Error(`a worker ended with ${code}`));
+      if (hangs && next <= to) start();
+      else if (code !== 0 && !hangs) fail(new Error(`a worker ended with ${code}`));
       else if (running === 0) done();
     });
     give();
