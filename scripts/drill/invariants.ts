@@ -110,26 +110,41 @@ export const handledNotCommitted = async (brokers: string, topics: Topics, commi
     .map(({ partition, offset }) => `${partition}/${offset}`);
 };
 
-/**
- * Reads the three topics with an independent client and holds them, and every answer of service-a, against the contract's promises.
- * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed;
- * `outcomeGapMs` is the longest time between two outcomes.
- */
-export const checkInvariants = async ({ brokers, topics, load, commits, fatesVary = false, redriveMax = 3 }: {
-  brokers: string;
-  topics: Topics;
-  load: Load;
+export type Judged = { violations: string[]; counts: Counts; duplicates: number; outcomeGapMs: number; records: number };
+
+type Terms = {
   commits: CommitSample[];
   /** Whether the gateway may answer a record that is delivered again otherwise: it can have a dead letter and a payment then. */
   fatesVary?: boolean;
   /** How often a redrive may put the record of an order back. */
   redriveMax?: number;
-}): Promise<{ violations: string[]; counts: Counts; duplicates: number; outcomeGapMs: number; records: number }> => {
-  const counts: Counts = { falseAccepts: 0, lost: 0, committedEarly: 0, paidTwice: 0 };
-  const violations = [...load.violations];
+};
+
+/** Reads the three topics with an independent client and judges them. */
+export const checkInvariants = async ({ brokers, topics, ...more }: Terms & {
+  brokers: string;
+  topics: Topics;
+  load: Load;
+}): Promise<Judged> => {
   const [orders, payments, deadLetters] = [
     await readTopic(brokers, topics.orders), await readTopic(brokers, topics.payments), await readTopic(brokers, topics.deadLetters),
   ];
+  return judge({ orders, payments, deadLetters, ...more });
+};
+
+/**
+ * Holds the records of the three topics, and every answer of service-a, against the contract's promises.
+ * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed;
+ * `outcomeGapMs` is the longest time between two outcomes.
+ */
+export const judge = async ({ orders, payments, deadLetters, load, commits, fatesVary = false, redriveMax = 3 }: Terms & {
+  orders: TopicRecord[];
+  payments: TopicRecord[];
+  deadLetters: TopicRecord[];
+  load: Pick<Load, 'accepted' | 'violations' | 'look'>;
+}): Promise<Judged> => {
+  const counts: Counts = { falseAccepts: 0, lost: 0, committedEarly: 0, paidTwice: 0 };
+  const violations = [...load.violations];
   const paid = groupBy(payments.map((record) => ({ ...(json(record) as Payment).data, at: record.appendedAt })), ({ orderId }) => orderId);
   const dead = groupBy(deadLetters.map((record) => ({ ...json(record) as DeadLetter, at: record.appendedAt })),
     ({ originalPartition, originalOffset }) => `${originalPartition}/${originalOffset}`);

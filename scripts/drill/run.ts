@@ -21,8 +21,10 @@ export type Result = Counts & {
   violations: string[];
 };
 
+type Verdict = Pick<Result, 'settleSeconds' | 'violations' | 'duplicates' | 'outcomeGapMs' | keyof Counts>;
+
 /** What the invariants say of a drill that has come to its end, settled or not. */
-const judge = async (stage: Stage, drill: Pick<Drill, 'env'>, beside: Beside | undefined): Promise<Pick<Result, 'settleSeconds' | 'violations' | 'duplicates' | 'outcomeGapMs' | keyof Counts>> => {
+const atTheEnd = async (stage: Stage, drill: Pick<Drill, 'env'>, beside: Beside | undefined): Promise<Verdict> => {
   const violations: string[] = [];
   // What does not settle is looked at all the same: it tells what is missing.
   const settleSeconds = await stage.settle().catch((error: unknown) => {
@@ -60,7 +62,7 @@ export const runDrill = async (
     await stage.untilReady();
     const loading = drill.load?.(stage) ?? stage.load.run({ seconds: drill.seconds });
     const [, injected] = await Promise.all([loading, faults(stage)]);
-    Object.assign(result, await judge(stage, drill, beside));
+    Object.assign(result, await atTheEnd(stage, drill, beside));
     result.faults = injected;
     result.violations.push(...andThen(stage));
   } catch (error) {

@@ -1,0 +1,194 @@
+import type { Random } from '../drill/random';
+import type { Clock } from './clock';
+import type { Cluster } from './cluster';
+import type { createGroupsApi } from './groups-api';
+import type { Mishap, Network } from './network';
+import { CODE } from './partition';
+import type { Process } from './processes';
+import type { ServiceA } from './service-a';
+import type { ServiceB } from './service-b';
+
+/** What faults are done to. */
+export type Stage = {
+  clock: Clock;
+  random: Random;
+  network: Network;
+  cluster: Cluster;
+  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance'>;
+  a: Process<ServiceA>;
+  members: Process<ServiceB>[];
+  mishaps: Mishaps;
+};
+
+type Fault = {
+  name: string;
+  /** How often it is chosen, beside the others. */
+  weight: number;
+  /** Needs that many brokers. */
+  brokers?: number;
+  /** Begins it. @returns what it was done to, for the trace */
+  run: (stage: Stage) => string;
+};
+
+export type Mishaps = ReturnType<typeof createMishaps>;
+
+/** Codes that a broker may refuse a request with and be well again. */
+const refusals: Record<string, number[]> = {
+  Produce: [CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT],
+  Fetch: [CODE.NOT_LEADER_FOR_PARTITION],
+  ListOffsets: [CODE.NOT_LEADER_FOR_PARTITION],
+  JoinGroup: [CODE.GROUP_LOAD_IN_PROGRESS, CODE.GROUP_COORDINATOR_NOT_AVAILABLE],
+  SyncGroup: [CODE.REBALANCE_IN_PROGRESS, CODE.GROUP_LOAD_IN_PROGRESS],
+  Heartbeat: [CODE.GROUP_LOAD_IN_PROGRESS],
+  OffsetFetch: [CODE.GROUP_LOAD_IN_PROGRESS],
+  OffsetCommit: [CODE.GROUP_LOAD_IN_PROGRESS, CODE.GROUP_COORDINATOR_NOT_AVAILABLE],
+};
+
+type Spell = { until: number; odds: number; nodeId: number | undefined; api: string | undefined; kinds: Mishap['kind'][] };
+
+/** Spells in which requests meet with mishaps. */
+export const createMishaps = ({ clock, random }: { clock: Clock; random: Random }) => {
+  let spells: Spell[] = [];
+  return {
+    begin: (spell: Spell): void => void spells.push(spell),
+    end: (): void => {
+      spells = [];
+    },
+    /** What befalls this request, if anything does. */
+    of: (nodeId: number, api: string): Mishap | undefined => {
+      spells = spells.filter(({ until }) => until > clock.now());
+      const spell = spells.find((one) => (one.nodeId ?? nodeId) === nodeId && (one.api ?? api) === api);
+      if (spell === undefined || random.next() >= spell.odds) return undefined;
+      const kind = random.pick(spell.kinds);
+      if (kind === 'late') return { kind, ms: 20 + random.integer(3_000) };
+      if (kind !== 'refused') return { kind };
+      const codes = refusals[api];
+      return codes && { kind, code: random.pick(codes) };
+    },
+  };
+};
+
+const someBroker = ({ cluster, random, network }: Stage): number =>
+  random.pick(cluster.nodeIds.filter(network.works).length > 0 ? cluster.nodeIds.filter(network.works) : cluster.nodeIds);
+
+const restartLater = ({ clock, random }: Stage, start: () => void, mostMs: number): void =>
+  void clock.after(200 + random.integer(mostMs), start);
+
+const onProcess = (stage: Stage, act: (process: Process<ServiceA> | Process<ServiceB>) => void): string => {
+  const process = stage.random.pick([stage.a, ...stage.members, ...stage.members]);
+  if (process.isAlive()) act(process);
+  return process.name;
+};
+
+const spell = (kinds: Mishap['kind'][], apis: (string | undefined)[], odds: number) => (stage: Stage): string => {
+  const { clock, random } = stage;
+  const api = random.pick(apis);
+  const nodeId = random.next() < 0.5 ? undefined : someBroker(stage);
+  stage.mishaps.begin({ until: clock.now() + 200 + random.integer(4_000), odds: odds * random.next(), nodeId, api, kinds });
+  return `${api ?? 'all'} at ${nodeId ?? 'all'}`;
+};
+
+export const faults: Fault[] = [
+  {
+    name: 'leaders are moved', weight: 4, brokers: 2, run: (stage) => {
+      const times = 1 + stage.random.integer(6);
+      for (let i = 0; i < times; i += 1) stage.clock.after(i * (20 + stage.random.integer(1_000)), stage.cluster.moveSome);
+      return `${times} times`;
+    },
+  },
+  {
+    name: 'one leader is moved', weight: 3, brokers: 2, run: ({ cluster, random }) => {
+      const partition = random.pick(cluster.partitions());
+      cluster.moveOne(partition);
+      return `${partition.topic}/${partition.id}`;
+    },
+  },
+  ...[true, false].map((gracefully): Fault => ({
+    name: gracefully ? 'a broker is stopped' : 'a broker is killed', weight: 2, run: (stage) => {
+      const nodeId = someBroker(stage);
+      stage.cluster.stop(nodeId, gracefully);
+      restartLater(stage, () => stage.cluster.start(nodeId), 6_000);
+      return String(nodeId);
+    },
+  })),
+  {
+    name: 'a broker is frozen', weight: 2, run: (stage) => {
+      const nodeId = someBroker(stage);
+      stage.cluster.freeze(nodeId);
+      restartLater(stage, () => stage.cluster.thaw(nodeId), stage.random.pick([500, 5_000, 12_000]));
+      return String(nodeId);
+    },
+  },
+  {
+    name: 'a broker is out of reach of its clients', weight: 1, run: (stage) => {
+      const nodeId = someBroker(stage);
+      stage.network.cut(nodeId);
+      restartLater(stage, () => stage.network.mend(nodeId), 5_000);
+      return String(nodeId);
+    },
+  },
+  {
+    name: 'the way to a broker is slow', weight: 1, run: (stage) => {
+      const [nodeId, ms] = [someBroker(stage), stage.random.pick([50, 300, 1_500])];
+      stage.network.slowDown(nodeId, ms);
+      restartLater(stage, () => stage.network.slowDown(nodeId, 0), 4_000);
+      return `${nodeId}, ${ms} ms`;
+    },
+  },
+  {
+    name: 'connections break', weight: 2, run: (stage) => {
+      const nodeId = someBroker(stage);
+      stage.network.shake(nodeId);
+      return String(nodeId);
+    },
+  },
+  { name: 'answers get lost or late', weight: 3, run: spell(['before', 'after', 'late'], [undefined, 'Produce', 'Fetch', 'OffsetCommit', 'JoinGroup'], 0.5) },
+  { name: 'requests are refused', weight: 3, run: spell(['refused'], ['Produce', 'Produce', 'Fetch', 'JoinGroup', 'SyncGroup', 'OffsetFetch', 'OffsetCommit', 'Heartbeat'], 1) },
+  {
+    name: 'a group rebalances', weight: 2, run: ({ groups, random }) => {
+      const groupId = random.pick(['service-a-consumers', 'service-b-consumers', 'service-b-consumers']);
+      groups.rebalance(groupId);
+      return groupId;
+    },
+  },
+  {
+    name: 'a process is killed', weight: 2, run: (stage) => onProcess(stage, (process) => {
+      process.kill();
+      restartLater(stage, process.begin, 3_000);
+    }),
+  },
+  {
+    name: 'a process is restarted', weight: 2, run: (stage) => onProcess(stage, (process) => {
+      process.terminate();
+      stage.clock.after(9_600 + stage.random.integer(500), process.begin);
+    }),
+  },
+  {
+    name: 'a process is frozen', weight: 2, run: (stage) => onProcess(stage, (process) => {
+      process.freeze();
+      restartLater(stage, process.thaw, stage.random.pick([500, 4_000, 9_000]));
+    }),
+  },
+];
+
+/** Sets some faults, drawn by their weights, into the time from now to `ms` later. */
+export const planFaults = (stage: Stage, count: number, ms: number, trace: (what: string) => void): void => {
+  const { clock, random, cluster } = stage;
+  const possible = faults.filter(({ brokers = 1 }) => cluster.nodeIds.length >= brokers);
+  const lots = possible.flatMap((fault) => Array.from({ length: fault.weight }, () => fault));
+  for (let i = 0; i < count; i += 1) {
+    const { name, run } = random.pick(lots);
+    clock.after(random.integer(ms), () => trace(`* ${name}: ${run(stage)}`));
+  }
+};
+
+/** Puts all right again: whatever is down starts, whatever is frozen goes on. */
+export const heal = ({ cluster, network, mishaps, a, members }: Stage): void => {
+  mishaps.end();
+  network.heal();
+  for (const nodeId of cluster.nodeIds) {
+    if (network.isFrozen(nodeId)) cluster.thaw(nodeId);
+    cluster.start(nodeId);
+  }
+  for (const process of [a, ...members]) process.thaw();
+};

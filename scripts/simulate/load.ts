@@ -1,0 +1,94 @@
+import type { Order } from '../drill/load';
+import type { Random } from '../drill/random';
+import type { Clock } from './clock';
+import type { Process } from './processes';
+import type { ServiceA } from './service-a';
+
+type View = { status: 'pending' | 'failed' | 'completed'; paymentId?: string };
+
+const RETRY_MS = 250;
+/** How long a client waits for an answer. */
+const PATIENCE_MS = 15_000;
+const rank = { pending: 0, failed: 1, completed: 2 } as const;
+
+export const anOrder = (random: Random): Order => {
+  const [quantity, price] = [1 + random.integer(5), 1 + random.integer(100)];
+  return {
+    orderId: random.uuid(), userId: `user-${random.integer(100)}`, amount: quantity * price, currency: 'USD',
+    items: [{ productId: `prod-${random.integer(100)}`, quantity, price }],
+  };
+};
+
+export type Load = ReturnType<typeof createLoad>;
+
+/** The clients of service-a: they post again what was refused or not answered, and look at what was accepted, as the drills' clients do. */
+export const createLoad = ({ clock, random, a, trace }: {
+  clock: Clock;
+  random: Random;
+  a: Process<ServiceA>;
+  trace: (what: string) => void;
+}) => {
+  const accepted = new Map<string, Order>();
+  const seen = new Map<string, View['status']>();
+  const violations: string[] = [];
+  let open = 0;
+  let posted = 0;
+  let refused = 0;
+
+  const post = (order: Order): void => {
+    const again = (why: string): void => {
+      refused += 1;
+      trace(`client: ${order.orderId} ${why}`);
+      clock.after(RETRY_MS, () => post(order));
+    };
+    a.call(() => again('got no answer'), ({ placeOrder, caughtUp }, done) => {
+      if (!caughtUp()) return void done(() => again('refused: state is being rebuilt'));
+      clock.after(PATIENCE_MS, () => done(() => again('waited in vain')));
+      placeOrder(order).then(() => done(() => {
+        trace(`client: ${order.orderId} accepted`);
+        accepted.set(order.orderId, order);
+        open -= 1;
+      }), (error: unknown) => done(() => {
+        const name = error instanceof Error ? error.name : String(error);
+        if (!['BrokerUnavailableError', 'NotAppendedError', 'QueueFullError'].includes(name)) violations.push(`POST was answered with ${name}`);
+        again(`refused: ${name}`);
+      }));
+    });
+  };
+
+  const look = (orderId: string): View | undefined => {
+    const service = a.service();
+    if (service?.caughtUp() !== true) return undefined;
+    const entry = service.projection.get(orderId);
+    if (entry?.order === undefined) {
+      violations.push(`GET of accepted ${orderId} answered 404`);
+      return undefined;
+    }
+    const { payment, failure } = entry;
+    const failedOrPending = failure === undefined ? 'pending' : 'failed';
+    const view: View = payment === undefined ? { status: failedOrPending } : { status: 'completed', paymentId: payment.paymentId };
+    const before = seen.get(orderId) ?? 'pending';
+    if (rank[view.status] < rank[before]) violations.push(`${orderId} went back from ${before} to ${view.status}`);
+    seen.set(orderId, view.status);
+    return view;
+  };
+
+  return {
+    accepted,
+    violations,
+    look: (orderId: string): Promise<View | undefined> => Promise.resolve(look(orderId)),
+    lookAtOne: (): void => {
+      const ids = [...accepted.keys()];
+      if (ids.length > 0) look(random.pick(ids));
+    },
+    post: (): void => {
+      posted += 1;
+      open += 1;
+      post(anOrder(random));
+    },
+    /** Orders that were not accepted yet. */
+    open: (): number => open,
+    posted: (): number => posted,
+    refused: (): number => refused,
+  };
+};

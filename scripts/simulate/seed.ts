@@ -1,0 +1,157 @@
+import crypto, { createHash } from 'node:crypto';
+import { judge, type CommitSample } from '../drill/invariants';
+import { createRandom, type Random } from '../drill/random';
+import { createApi } from './api';
+import { createClock } from './clock';
+import { createCluster } from './cluster';
+import { createMishaps, heal, planFaults, type Stage } from './faults';
+import { createLoad } from './load';
+import { createNetwork, hostOf } from './network';
+import { disturb } from './others';
+import { createGroupsApi } from './groups-api';
+import { createProcess } from './processes';
+import { startServiceA } from './service-a';
+import { startServiceB } from './service-b';
+import { differences, readLogs, unsettled, type Logs } from './settled';
+import { createTopicsApi } from './topics-api';
+import { clearWire, passByReference } from './wire';
+
+export type Outcome = {
+  seed: number;
+  brokers: number;
+  violations: string[];
+  orders: number;
+  refused: number;
+  duplicates: number;
+  /** Virtual. */
+  seconds: number;
+  /** Of everything that happened, in order: two runs of a seed have the same. */
+  hash: string;
+};
+
+const GROUP_B = 'service-b-consumers';
+/** Virtual time in which everything must have found its way after the last fault. */
+const SETTLE_MS = 90_000;
+
+/** Chance in all that runs, of one seed. @returns what gives the real one back */
+const installChance = (random: Random): (() => void) => {
+  const real = { random: Math.random, randomUUID: crypto.randomUUID };
+  Math.random = random.next;
+  crypto.randomUUID = random.uuid as typeof crypto.randomUUID;
+  return () => {
+    Math.random = real.random;
+    crypto.randomUUID = real.randomUUID;
+  };
+};
+
+/**
+ * Runs both services over a cluster in memory, in virtual time, through the faults that the seed decides on; then lets everything settle
+ * and holds what is there against the promises.
+ * @param onTrace is told all that happens
+ */
+export const runSeed = async (seed: number, { onTrace, sabotage }: {
+  onTrace?: (line: string) => void;
+  /** For tests of the simulation itself: changes the logs before they are judged. */
+  sabotage?: (logs: Logs) => void;
+} = {}): Promise<Outcome> => {
+  const random = createRandom(seed);
+  const hash = createHash('sha256');
+  const violations: string[] = [];
+  const trace = (what: string): void => {
+    const line = `${(clock.elapsed() / 1_000).toFixed(3)} ${what}`;
+    hash.update(line);
+    onTrace?.(line);
+  };
+  const ended = (name: string, error: unknown): void => {
+    const why = error instanceof Error ? error.stack ?? error.message : String(error);
+    trace(`${name} ends by itself: ${why}`);
+    violations.push(`${name} ended by itself: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+  };
+  const clock = createClock({ onError: ({ name }, error) => ended(name, error) });
+  const onRejection = (error: unknown): void => ended(clock.actor().name, error);
+
+  const brokers = random.pick([1, 2, 3, 3, 3]);
+  const mishaps = createMishaps({ clock, random });
+  const network = createNetwork({ clock, random, trace, mishap: mishaps.of, serve: (...request) => serve(...request) });
+  const cluster = createCluster({ brokers, clock, random, network, trace, onMoved: (partition) => groups.moved(partition) });
+  const commits: CommitSample[] = [];
+  const groups = createGroupsApi({
+    cluster, clock, random, trace,
+    onCommit: (groupId, topic, partition, offset) => {
+      trace(`committed by ${groupId}: ${topic}/${partition} ${offset}`);
+      if (groupId === GROUP_B) commits.push({ at: clock.now(), offsets: new Map([[partition, Number(offset)]]) });
+    },
+  });
+  const topics = createTopicsApi({ cluster, network, clock, trace, fetchMax: random.pick([1, 5, 50, 500]) });
+  const serve = createApi({ topics, groups: groups.handlers });
+
+  const addresses = cluster.nodeIds.map((nodeId) => `${hostOf(nodeId)}:9092`);
+  const settings = {
+    PAYMENT_LATENCY_MS: String(random.pick([0, 0, 5, 100, 1_000])), PAYMENT_TRANSIENT_RATE: String(random.pick([0, 0.1, 0.5])),
+  };
+  const a = createProcess({ name: 'service-a', clock, trace, start: (logger) => startServiceA({ brokers: addresses, logger }) });
+  const members = Array.from({ length: random.pick([1, 1, 2]) }, (_one, i) => createProcess({
+    name: `service-b-${i + 1}`, clock, trace, start: (logger) => startServiceB({ brokers: addresses, settings, logger }),
+  }));
+  const load = createLoad({ clock, random, a, trace });
+  const stage: Stage = { clock, random, network, cluster, groups, a, members, mishaps };
+  const left = (): string[] => unsettled({ cluster, load, a, members, committed: (topic, id) => groups.committed(GROUP_B, topic, id) });
+
+  const begin = (): { healedAt: number } => {
+    const faultMs = 3_000 + random.integer(12_000);
+    trace(`seed ${seed}: ${brokers} brokers, ${members.length} members, ${JSON.stringify(settings)}, faults for ${faultMs} ms`);
+    a.begin();
+    members.forEach(({ begin: beginMember }, i) => clock.after(i * random.integer(5_000), beginMember));
+    const firstMs = random.pick([0, 1_500, 1_500]);
+    clock.after(firstMs, () => planFaults(stage, 1 + random.integer(8), faultMs, trace));
+    const orders = 10 + random.integer(50);
+    for (let posted = 0; posted < orders;) {
+      const burst = Math.min(orders - posted, random.pick([1, 1, 2, 5, 20]));
+      clock.after(random.integer(firstMs + faultMs), () => {
+        for (let i = 0; i < burst; i += 1) load.post();
+      });
+      posted += burst;
+    }
+    disturb({ clock, random, cluster, withinMs: firstMs + faultMs, trace });
+    const healAfter = firstMs + faultMs;
+    // A process that was asked to stop comes back by itself, a little later.
+    clock.after(healAfter, () => {
+      trace('* all is put right');
+      heal(stage);
+    });
+    return { healedAt: clock.now() + healAfter };
+  };
+
+  const restore = [passByReference(), installChance(createRandom(seed ^ 0x5eed)), network.install(), clock.install()];
+  process.on('unhandledRejection', onRejection);
+  let duplicates = 0;
+  try {
+    const { healedAt } = begin();
+    let settled = false;
+    let over = false;
+    const look = (): void => {
+      load.lookAtOne();
+      if (clock.now() > healedAt) settled = left().length === 0;
+      over = clock.now() > healedAt + SETTLE_MS;
+      clock.after(200, look);
+    };
+    clock.after(200, look);
+    await clock.run(() => settled || over);
+    if (!settled) violations.push(...left().map((what) => `not settled after ${SETTLE_MS / 1_000} s: ${what}`));
+    const logs = readLogs(cluster);
+    sabotage?.(logs);
+    const judged = await judge({ ...logs, load, commits });
+    violations.push(...judged.violations);
+    duplicates = judged.duplicates;
+    if (settled) violations.push(...differences(cluster, logs, a.service()));
+  } finally {
+    for (const back of restore.reverse()) back();
+    process.off('unhandledRejection', onRejection);
+    clearWire();
+  }
+  for (const violation of violations) trace(`! ${violation}`);
+  return {
+    seed, brokers, violations, orders: load.posted(), refused: load.refused(), duplicates, seconds: clock.elapsed() / 1_000,
+    hash: hash.digest('hex').slice(0, 16),
+  };
+};

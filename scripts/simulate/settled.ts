@@ -1,0 +1,80 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { TopicRecord } from '../drill/read-topic';
+import { TOPICS, type Cluster } from './cluster';
+import type { Load } from './load';
+import type { LogRecord, Partition } from './partition';
+import type { Process } from './processes';
+import { createState, type ServiceA } from './service-a';
+import type { ServiceB } from './service-b';
+
+export type Logs = Record<keyof typeof TOPICS, TopicRecord[]>;
+
+const isRecord = ({ isControlRecord, aborted }: LogRecord): boolean => !isControlRecord && !aborted;
+
+/** One past the last offset that a reader gets to see. */
+const endOf = ({ records }: Partition): number => Number(records.findLast(isRecord)?.offset ?? -1) + 1;
+
+const asTopicRecord = (partition: number) => ({ offset, appendedAt, key, value, headers }: LogRecord): TopicRecord => ({
+  partition, offset: Number(offset), appendedAt, key, value,
+  headers: Object.entries(headers).flatMap(([name, one]) => [one].flat().map((each): [string, string | null] => [name, each?.toString('latin1') ?? null])),
+});
+
+/** The topics, as an independent client would read them. */
+export const readLogs = (cluster: Cluster): Logs => {
+  const read = (topic: string): TopicRecord[] =>
+    cluster.partitionsOf(topic).flatMap(({ id, records }) => records.filter(isRecord).map(asTopicRecord(id)));
+  return { orders: read(TOPICS.orders), payments: read(TOPICS.payments), deadLetters: read(TOPICS.deadLetters) };
+};
+
+/** What has not found its way yet, in words; empty when all has. */
+export const unsettled = ({ cluster, load, a, members, committed }: {
+  cluster: Cluster;
+  load: Load;
+  a: Process<ServiceA>;
+  members: Process<ServiceB>[];
+  /** By service-b's group. */
+  committed: (topic: string, id: number) => string | undefined;
+}): string[] => {
+  const what: string[] = [];
+  const expect = (holds: boolean, otherwise: () => string): void => {
+    if (!holds) what.push(otherwise());
+  };
+  expect(load.open() === 0, () => `${load.open()} orders are not accepted`);
+  for (const partition of cluster.partitions()) {
+    const { topic, id, records, highWatermark } = partition;
+    expect(partition.leader() > 0 && highWatermark() === records.length, () => `${topic}/${id} is not replicated`);
+  }
+  for (const partition of cluster.partitionsOf(TOPICS.orders)) {
+    const upTo = Number(committed(partition.topic, partition.id) ?? 0);
+    expect(upTo >= endOf(partition), () => `orders/${partition.id} is committed up to ${upTo} of ${endOf(partition)}`);
+  }
+  const service = a.service();
+  expect(service?.ready() === true, () => 'service-a is not ready');
+  for (const topic of Object.values(TOPICS)) {
+    for (const partition of cluster.partitionsOf(topic)) {
+      const next = service?.positions().get(`${topic}/${partition.id}`) ?? 0n;
+      expect(next >= endOf(partition), () => `service-a has read ${topic}/${partition.id} up to ${next} of ${endOf(partition)}`);
+    }
+  }
+  for (const member of members) expect(member.service()?.ready() === true, () => `${member.name} is not ready`);
+  return what;
+};
+
+/** What service-a holds must be what anyone would make of the topics. @returns in words where it is not */
+export const differences = (cluster: Cluster, logs: Logs, service: ServiceA | undefined): string[] => {
+  const silent = { warn: () => undefined, info: () => undefined } as unknown as Parameters<typeof createState>[0]['logger'];
+  const { projection, logReader } = createState({ groupId: 'anyone', logger: silent });
+  for (const topic of Object.values(TOPICS)) {
+    for (const { id, records } of cluster.partitionsOf(topic)) {
+      for (const record of records.filter(isRecord)) logReader.handle({ topic, partition: id, message: record as never });
+    }
+  }
+  // Where the order is known from is its own affair.
+  const plain = (entry: ReturnType<typeof projection.get>) =>
+    entry && { ...entry, order: entry.order && { ...entry.order, source: undefined } };
+  return [...new Set(logs.orders.map(({ key }) => String(key)))].flatMap((orderId) => {
+    const [held, expected] = [plain(service?.projection.get(orderId)), plain(projection.get(orderId))];
+    if (isDeepStrictEqual(held, expected)) return [];
+    return [`service-a holds ${JSON.stringify(held)} of ${orderId}, the topics say ${JSON.stringify(expected)}`];
+  });
+};
