@@ -80,7 +80,10 @@ declare module 'kafkajs/src/consumer/consumerGroup' {
 declare module 'kafkajs/src/consumer/runner' {
   import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup';
   class Runner {
+    readonly running: boolean;
     readonly consumerGroup: ConsumerGroup;
+    readonly fetchManager: { stop(): Promise<void> };
+    fetch(nodeId: string): Promise<object[]>;
     handleBatch(batch: object): Promise<void>;
   }
   export default Runner;

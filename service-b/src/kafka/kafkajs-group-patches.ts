@@ -99,6 +99,20 @@ const separateGenerations = (): void => {
   };
 };
 
+/**
+ * Without: fetchers that are built anew while the consumer stops are told by nobody, and go round for ever without a turn for anything else
+ * of the process.
+ */
+const stopEveryFetcher = (): void => {
+  const fetch = Runner.prototype.fetch;
+  Runner.prototype.fetch = async function fetchWhileRunning(nodeId) {
+    if (this.running) return fetch.call(this, nodeId);
+    // Not awaited: it waits for the fetcher that asks here.
+    void this.fetchManager.stop();
+    return [];
+  };
+};
+
 let done = false;
 
 /** Applies all of them to this process, once. */
@@ -108,4 +122,5 @@ export const patchGroups = (): void => {
   keepPlaceWhenLeadersMove();
   followCoordinator();
   separateGenerations();
+  stopEveryFetcher();
 };
