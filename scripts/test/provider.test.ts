@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decidePayment } from '../../service-b/src/processors/simulated-gateway';
+import { waitFor } from '../lib/process';
 import { createApp } from '../provider/app';
 import { createBooks, readEntries } from '../provider/books';
 import { createCharging } from '../provider/charge';
@@ -28,7 +29,9 @@ const aLedger = async (): Promise<string> => {
 };
 
 /** The provider over this ledger, on a port of its own. */
-const aProvider = async ({ faults = {}, ledger }: { faults?: Partial<Faults>; ledger?: string } = {}) => {
+const aProvider = async (
+  { faults = {}, ledger, timeoutMs = 10_000 }: { faults?: Partial<Faults>; ledger?: string; timeoutMs?: number } = {},
+) => {
   const file = ledger ?? await aLedger();
   const journal = await openJournal(file);
   const set = createFaults(faultsSchema.parse(faults));
@@ -42,7 +45,7 @@ const aProvider = async ({ faults = {}, ledger }: { faults?: Partial<Faults>; le
     await charging.drained(2_000);
     await journal.close();
   });
-  const send = (path: string, init?: RequestInit) => fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(300) });
+  const send = (path: string, init?: RequestInit) => fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(timeoutMs) });
   const post = async (body: unknown = anOrder(), idempotencyKey: string | undefined = key) => {
     const headers = { 'content-type': 'application/json', ...(idempotencyKey !== '' && { 'idempotency-key': idempotencyKey }) };
     const response = await send('/charges', { method: 'POST', headers, body: JSON.stringify(body) });
@@ -160,9 +163,9 @@ describe('faults', () => {
 
   test.each<[keyof Faults, number]>([['hangBefore', 0], ['hangAfter', 1], ['resetAfter', 1]])(
     'When %s is set, then there is no answer, and %i charges are booked', async (fault, booked) => {
-      const { post, charges } = await aProvider({ faults: { [fault]: 1 } });
+      const { post, charges } = await aProvider({ faults: { [fault]: 1 }, timeoutMs: 1_000 });
       await expect(post()).rejects.toThrow();
-      expect(await charges()).toHaveLength(booked);
+      await waitFor('the booking', async () => (await charges()).length === booked);
     });
 
   test('When an answer was lost, then the same key is told it once the fault is over', async () => {
@@ -191,7 +194,8 @@ describe('faults', () => {
   test('When keys are forgotten, then the order is charged twice under one key: that is why they must live long', async () => {
     const { post, charges } = await aProvider({ faults: { forgetAfterMs: 1 } });
     await post();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    const at = Date.now();
+    await waitFor('the clock', () => Date.now() > at + 1, { intervalMs: 1 });
     await post();
     expect(await charges()).toMatchObject([{ status: 'approved', key }, { status: 'approved', key }]);
   });
