@@ -175,7 +175,9 @@ export const judge = async ({ orders, payments, deadLetters, load, commits, fate
     if (letters[0] !== undefined && !isDeepStrictEqual(originalHeaders(letters[0]), record.headers)) {
       violations.push(`the dead letter of ${where} does not hold the record's headers`);
     }
-    const first = Math.min(...[...letters, ...paidNow].map(({ at }) => at));
+    // The order may have been paid for an earlier record: the outcome of this one came after it.
+    const later = paidNow.filter(({ at }) => at >= record.appendedAt);
+    const first = Math.min(...[...letters, ...later.length > 0 ? later : paidNow].map(({ at }) => at));
     const key = record.key?.toString('latin1');
     if (key !== undefined) {
       if (first < (lastOutcome.get(key) ?? 0)) violations.push(`record ${where} of orders had its outcome before an earlier record of its key`);
