@@ -175,17 +175,18 @@ export const judge = async ({ orders, payments, deadLetters, load, commits, fate
     if (letters[0] !== undefined && !isDeepStrictEqual(originalHeaders(letters[0]), record.headers)) {
       violations.push(`the dead letter of ${where} does not hold the record's headers`);
     }
-    // The order may have been paid for an earlier record: the outcome of this one came after it.
-    const later = paidNow.filter(({ at }) => at >= record.appendedAt);
-    const first = Math.min(...[...letters, ...later.length > 0 ? later : paidNow].map(({ at }) => at));
+    const times = [...letters, ...paidNow].map(({ at }) => at);
     const key = record.key?.toString('latin1');
     if (key !== undefined) {
-      if (first < (lastOutcome.get(key) ?? 0)) violations.push(`record ${where} of orders had its outcome before an earlier record of its key`);
-      lastOutcome.set(key, Math.max(first, lastOutcome.get(key) ?? 0));
+      const last = lastOutcome.get(key) ?? 0;
+      // The order may have been paid for an earlier record too: one of its payments has to come behind what went before.
+      const inOrder = times.filter((at) => at >= last);
+      if (inOrder.length === 0) violations.push(`record ${where} of orders had its outcome before an earlier record of its key`);
+      if (inOrder.length > 0) lastOutcome.set(key, Math.min(...inOrder));
     }
     const ofPartition = outcomes.get(record.partition) ?? [];
     outcomes.set(record.partition, ofPartition);
-    ofPartition.push({ where, offset: record.offset, at: first });
+    ofPartition.push({ where, offset: record.offset, at: Math.min(...times) });
   }
 
   for (const [orderId, records] of fatesVary ? [] : orderRecords) {
