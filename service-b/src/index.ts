@@ -123,6 +123,8 @@ const start = async (env: Env): Promise<void> => {
     queued: () => ({ [env.PAYMENTS_TOPIC]: payments.waiting(), [env.DLT_TOPIC]: deadLetters.waiting() }),
   });
 
+  metrics.watchPartitions(consumer.standing);
+
   const app = createApp({
     checks,
     metrics,

@@ -7,6 +7,9 @@ import type { Trail } from '../utils/trail';
 import type { Feed } from './feed';
 import type { Projection } from './projection';
 
+/** Orders of one partition that are published and not read yet. */
+const OWN_MAX = 50_000;
+
 /** `applied`: what is known of an order changed or was confirmed; `unchanged`: it was known already, or is about no order. */
 export type FoldOutcome = 'applied' | 'unchanged' | 'unreadable';
 
@@ -77,7 +80,10 @@ export const createLogReader = ({ topics, groupId, projection, feed, onRecord, s
     /** Tells of a record that this process published, after it was applied. */
     expectOwn: ({ partition, offset, orderId }: { partition: number; offset: string; orderId: string }): void => {
       const known = ownOf(partition);
-      if (BigInt(offset) > known.readTo) known.orderIds.set(offset, orderId);
+      if (BigInt(offset) <= known.readTo) return;
+      known.orderIds.set(offset, orderId);
+      // While nothing is read for long: the oldest is forgotten, and told again when the log delivers it.
+      if (known.orderIds.size > OWN_MAX) known.orderIds.delete(known.orderIds.keys().next().value!);
     },
     /** Orders that were published from here and that the log has not delivered yet. */
     unconfirmed: (): string[] => [...own.values()].flatMap(({ orderIds }) => [...orderIds.values()]),

@@ -15,7 +15,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 /** What the service tells Prometheus. Every label has few values. */
 export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
-  const { counter, gauge: _gauge, tallies, text, ...meters } = createMeters();
+  const { counter, gauge, tallies, text, ...meters } = createMeters();
   const consumed = tallies({ name: 'kafka_records_consumed_total', help: 'Records with an outcome, by what it is.', labelNames: ['topic', 'outcome'] });
   const latency = createHistogram({
     name: 'order_outcome_duration_seconds', help: 'Time from the timestamp of an order\'s record to the acknowledgement of its outcome.',
@@ -51,6 +51,12 @@ export const createMetrics = ({ ordersTopic }: { ordersTopic: string }) => {
     },
     deadLettered: (errorType: string): void => {
       (deadLettersOf.get(errorType) ?? otherDeadLetters).count += 1;
+    },
+    /** @param standing the partitions that stand, asked at each scrape */
+    watchPartitions: (standing: () => readonly number[]): void => {
+      gauge('kafka_consumer_partition_standing', '1 for a partition that is full of orders none of which ends.', ['topic', 'partition'], (set) => {
+        for (const partition of standing()) set(1, { topic: ordersTopic, partition: String(partition) });
+      });
     },
     /** All of it, in Prometheus' text format. */
     text: (): Promise<string> => text(latency),
