@@ -29,13 +29,23 @@ declare module 'kafkajs/src/network/connectionPool' {
   export default ConnectionPool;
 }
 
+declare module 'kafkajs/src/broker' {
+  type Request = { topicData: { partitions: { messages: object[] }[] }[] };
+  class Broker {
+    produce(request: Request): Promise<unknown>;
+  }
+  export default Broker;
+}
+
 declare module 'kafkajs/src/cluster/brokerPool' {
   import type ConnectionPool from 'kafkajs/src/network/connectionPool';
-  export type InternalBroker = { readonly connectionPool: ConnectionPool; isConnected(): boolean };
+  export type InternalBroker = { readonly connectionPool: ConnectionPool; isConnected(): boolean; disconnect(): Promise<void> };
   type WithBroker = (found: { nodeId: string; broker: InternalBroker }) => Promise<unknown>;
   class BrokerPool {
     readonly brokers: Readonly<Record<string, InternalBroker>>;
     readonly seedBroker: InternalBroker;
+    metadataExpireAt: number | null;
+    removeBroker(address: { host: string; port: number }): void;
     connect(): Promise<void>;
     findConnectedBroker(): Promise<InternalBroker>;
     findBroker(wanted: { nodeId: string }): Promise<InternalBroker>;
@@ -48,6 +58,7 @@ declare module 'kafkajs/src/consumer/offsetManager' {
   import type { InternalBroker } from 'kafkajs/src/cluster/brokerPool';
   export type InternalCluster = {
     refreshMetadata(): Promise<void>;
+    disconnect(): Promise<void>;
     findGroupCoordinator(wanted: { groupId: string }): Promise<InternalBroker>;
   };
   class OffsetManager {
@@ -69,6 +80,8 @@ declare module 'kafkajs/src/consumer/consumerGroup' {
     readonly cluster: InternalCluster;
     readonly offsetManager: OffsetManager | null;
     coordinator: InternalBroker | null;
+    readonly memberId: string | null;
+    leave(): Promise<void>;
     joinAndSync(): Promise<void>;
     heartbeat(options: { interval: number }): Promise<void>;
     fetch(nodeId: string): Promise<object[]>;
@@ -80,10 +93,13 @@ declare module 'kafkajs/src/consumer/consumerGroup' {
 declare module 'kafkajs/src/consumer/runner' {
   import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup';
   class Runner {
-    readonly running: boolean;
+    running: boolean;
+    consuming: boolean;
     readonly consumerGroup: ConsumerGroup;
     readonly fetchManager: { stop(): Promise<void> };
     fetch(nodeId: string): Promise<object[]>;
+    stop(): Promise<void>;
+    scheduleFetchManager(): void;
     handleBatch(batch: object): Promise<void>;
   }
   export default Runner;

@@ -1,4 +1,5 @@
 import { KafkaJSConnectionError, KafkaJSRequestTimeoutError, type RecordMetadata } from 'kafkajs';
+import Broker from 'kafkajs/src/broker';
 import BrokerPool, { type InternalBroker } from 'kafkajs/src/cluster/brokerPool';
 import { KafkaJSBrokerNotFound } from 'kafkajs/src/errors';
 import Connection from 'kafkajs/src/network/connection';
@@ -61,7 +62,10 @@ const beginConnectionsEmpty = (): void => {
 const boundDisconnect = (): void => {
   const disconnect = Connection.prototype.disconnect;
   Connection.prototype.disconnect = async function disconnectInTime() {
-    const cut = setTimeout(() => this.rejectRequests(silent(this)), DISCONNECT_MS);
+    const cut = setTimeout(() => {
+      this.rejectRequests(silent(this));
+      this.socket?.destroy();
+    }, DISCONNECT_MS);
     try {
       return await disconnect.call(this);
     } finally {
@@ -124,6 +128,48 @@ const tellEachPartition = (): void => {
   }
 };
 
+/** What became of the request that a message was last part of. */
+type Try = { error?: Error };
+const tries = new WeakMap<object, Try>();
+
+/** The last produce request with this message; undefined when it was part of none, so that nobody can hold it. */
+export const produceTryOf = (message: object): Try | undefined => tries.get(message);
+export const noteProduceTry = (message: object, made?: Try): void => {
+  if (made === undefined) tries.delete(message);
+  else tries.set(message, made);
+};
+
+/**
+ * Without: when the leaders cannot be looked up after a request that failed, KafkaJS tells of that alone, and a request that was cut off
+ * under way looks like one that was never made.
+ */
+const noteProduceTries = (): void => {
+  const produce = Broker.prototype.produce;
+  Broker.prototype.produce = async function produceAndNote(request) {
+    const made: Try = {};
+    for (const { partitions } of request.topicData) {
+      for (const { messages } of partitions) for (const message of messages) tries.set(message, made);
+    }
+    try {
+      return await produce.call(this, request);
+    } catch (error) {
+      made.error = error instanceof Error ? error : new Error(String(error));
+      throw error;
+    }
+  };
+};
+
+/** Without: a look at the metadata that is under way takes another broker for the one it began with, and numbers it wrong. */
+const keepBrokersInPlace = (): void => {
+  BrokerPool.prototype.removeBroker = function reconnectLater({ host, port }) {
+    const gone = Object.values(this.brokers)
+      .find(({ connectionPool }) => connectionPool.host === host && connectionPool.port === port);
+    if (gone === undefined) return;
+    void gone.disconnect();
+    this.metadataExpireAt = null;
+  };
+};
+
 let done = false;
 
 /** Applies all of them to this process, once. */
@@ -135,4 +181,6 @@ export const patchNetwork = (): void => {
   boundDisconnect();
   askWhoAnswers();
   tellEachPartition();
+  noteProduceTries();
+  keepBrokersInPlace();
 };

@@ -20,11 +20,6 @@ const BEFORE_APPEND = new Set<unknown>([
   'NOT_ENOUGH_REPLICAS', 'TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'POLICY_VIOLATION', 'UNSUPPORTED_FOR_MESSAGE_FORMAT',
 ]);
 const TOO_LARGE = new Set<unknown>(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
-/** Errors of KafkaJS, by name, and of sockets, by code, before a byte of the request was sent. */
-const BEFORE_SEND = new Set<unknown>([
-  'KafkaJSBrokerNotFound', 'KafkaJSMetadataNotLoaded', 'KafkaJSTopicMetadataNotLoaded',
-  'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH',
-]);
 /** A connection that breaks under a request: so a broker treats one that is larger than it reads. */
 const CUT_OFF = new Set<unknown>(['KafkaJSConnectionClosedError', 'ECONNRESET', 'EPIPE']);
 
@@ -47,9 +42,10 @@ export const answersOf = (error: unknown): Answer[] => {
 
 /**
  * @param answer what the broker said of the record's partition, if it did
- * @param error what the request ended with, if it failed
+ * @param error what the try ended with, if it failed
+ * @param wasMade whether a produce request was made at all: a try can fail before, when no leader is found
  */
-export const failureOf = (answer: Answer | undefined, error: unknown): Failure => {
+export const failureOf = (answer: Answer | undefined, error: unknown, wasMade: boolean): Failure => {
   // An offset of -1, or a partition that the answer leaves out, acknowledges nothing.
   if (answer?.errorCode === 0 || error === undefined) {
     return { error: new KafkaJSError('the answer has no offset for the partition'), retriable: true, appended: 'unknown', splits: false };
@@ -63,7 +59,7 @@ export const failureOf = (answer: Answer | undefined, error: unknown): Failure =
   return {
     error: root,
     retriable,
-    appended: !isOwn || BEFORE_APPEND.has(type) || BEFORE_SEND.has(root.name) || BEFORE_SEND.has(code) ? 'no' : 'unknown',
+    appended: !wasMade || BEFORE_APPEND.has(type) ? 'no' : 'unknown',
     splits: TOO_LARGE.has(type) || CUT_OFF.has(root.name) || CUT_OFF.has(code) || (!retriable && !isAuthorization),
   };
 };

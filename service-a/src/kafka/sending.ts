@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Producer, RecordMetadata } from 'kafkajs';
 import type { Logger } from '../utils/logger';
+import { noteProduceTry, produceTryOf } from './kafkajs-network-patches';
 import { answersOf, failureOf, isLeaderMoved, type Failure } from './send-failure';
 import { createSendQueue, type Outgoing, type Waiting } from './send-queue';
 
@@ -93,7 +94,7 @@ export const createSending = ({ producer, probe, topic, pace, onSent, onFailed, 
         acknowledge(group, partition, base);
       } else {
         complete = false;
-        fail(group, partition, failureOf(answer, error));
+        fail(group, partition, failureOf(answer, error, produceTryOf(group[0]!.message) !== undefined));
       }
     }
     return complete;
@@ -114,12 +115,15 @@ export const createSending = ({ producer, probe, topic, pace, onSent, onFailed, 
     try {
       if (!connected) await connect();
       const sentAt = performance.now();
+      for (const { message } of batch) noteProduceTry(message);
       const answers = await producer.send({ topic, acks: -1, timeout: 5_000, messages: batch.map(({ message }) => message) });
       if (!settle(batch, answers)) return false;
       onSent(batch.length, (performance.now() - sentAt) / 1_000);
       return true;
     } catch (error) {
-      if (!isLeaderMoved(error)) return settle(batch, answersOf(error), error);
+      // KafkaJS may tell of what it did afterwards instead.
+      const reason = produceTryOf(batch[0]!.message)?.error ?? error;
+      if (!isLeaderMoved(reason)) return settle(batch, answersOf(reason), reason);
       queue.putBack(batch, false);
       return true;
     }

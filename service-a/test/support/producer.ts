@@ -1,6 +1,7 @@
 import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError, type ProducerRecord, type RecordMetadata } from 'kafkajs';
 import { KafkaJSConnectionClosedError } from 'kafkajs/src/errors';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error';
+import { noteProduceTry } from '../../src/kafka/kafkajs-network-patches';
 import { keyPartitioner, type PlacedMessage } from '../../src/kafka/partitioner';
 import { deferred, type Deferred } from './fakes';
 
@@ -19,7 +20,9 @@ export const refusal = (code: number, ...answers: [partition: number, baseOffset
     : error;
 };
 export const cutOff = (): Error => new KafkaJSConnectionClosedError('Closed connection', { host: 'kafka', port: 9092 });
-export const unreachable = (): Error => new KafkaJSConnectionError('connect ECONNREFUSED', { code: 'ECONNREFUSED' });
+const before = new KafkaJSConnectionError('connect ECONNREFUSED', { code: 'ECONNREFUSED' });
+/** No broker could be reached: no request was made. */
+export const unreachable = (): Error => before;
 
 /** A producer over a topic whose partitions are led by `leaders`, which may change; a record without a key goes where it says. */
 export const aProducer = ({ leaders, onRequest, connect = async () => undefined }: {
@@ -31,6 +34,7 @@ export const aProducer = ({ leaders, onRequest, connect = async () => undefined 
   const requests: Request[] = [];
   const calls: string[] = [];
   const ends = new Map<number, number>();
+  let hidden: Error | undefined;
   let metadata = leaders.map((leader, partitionId) => ({ partitionId, leader, partitionErrorCode: 0, replicas: [], isr: [] }));
 
   const append = ({ byPartition }: Request): RecordMetadata[] => [...byPartition].map(([partition, values]) => {
@@ -40,6 +44,10 @@ export const aProducer = ({ leaders, onRequest, connect = async () => undefined 
   });
 
   return {
+    /** From now on a request that fails is told as if KafkaJS had failed afterwards with this error. */
+    hides: (error: Error): void => {
+      hidden = error;
+    },
     requests,
     calls,
     append,
@@ -61,9 +69,12 @@ export const aProducer = ({ leaders, onRequest, connect = async () => undefined 
         const values = messages.map(({ value }) => String(value));
         const request = { leader: metadata[first!]!.leader, values, byPartition, answer: deferred<RecordMetadata[]>() };
         requests.push(request);
+        for (const message of messages) noteProduceTry(message, {});
         if (onRequest === undefined) return request.answer.promise;
         const answer = onRequest(request);
-        if (answer instanceof Error) throw answer;
+        if (answer === before) messages.forEach((message) => noteProduceTry(message));
+        else if (answer instanceof Error) messages.forEach((message) => noteProduceTry(message, { error: answer }));
+        if (answer instanceof Error) throw hidden ?? answer;
         return answer ?? append(request);
       },
     },

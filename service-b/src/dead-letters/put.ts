@@ -25,8 +25,9 @@ export const createPut = ({ kafka, topic, logger }: { kafka: Kafka; topic: strin
       ...record,
       isOver: () => false,
       acknowledged: () => resolve('sent'),
-      failed: ({ error, retriable }) => {
-        tries += 1;
+      failed: ({ error, retriable, splits }) => {
+        // A request that is parted is no try of this record alone.
+        if (!(retriable && splits)) tries += 1;
         if (retriable && tries < TRIES) return true;
         if ('type' in error && error.type === 'MESSAGE_TOO_LARGE') resolve('refused');
         else reject(error);

@@ -15,15 +15,17 @@ export const createCommits = ({ topic, member, offsets, logger }: {
   let stopping = false;
   let timer: NodeJS.Timeout | undefined;
   let last: Promise<void> = Promise.resolve();
-  const committed = new Map<number, string>();
+  /** Made anew by `forget`: a request that was under way then tells nothing of now. */
+  let committed = new Map<number, string>();
 
   const commitNow = async (): Promise<void> => {
     const consumer = member();
-    const due = offsets().filter(({ partition, offset }) => committed.get(partition) !== offset);
+    const known = committed;
+    const due = offsets().filter(({ partition, offset }) => known.get(partition) !== offset);
     if (consumer === undefined || due.length === 0) return;
     try {
       await consumer.commitOffsets(due.map((one) => ({ topic, ...one })));
-      for (const { partition, offset } of due) committed.set(partition, offset);
+      for (const { partition, offset } of due) known.set(partition, offset);
     } catch (error) {
       logger.warn('commit failed, the next one covers it', { error });
     }
@@ -45,7 +47,9 @@ export const createCommits = ({ topic, member, offsets, logger }: {
     /** Does not wait for a request that is under way: whoever joins its group anew has no time for that. */
     commitAtOnce: (): void => void commitNow(),
     /** Forgets what was committed: another member may have committed since. */
-    forget: (): void => committed.clear(),
+    forget: (): void => {
+      committed = new Map();
+    },
     stop: (): Promise<void> => {
       stopping = true;
       clearTimeout(timer);

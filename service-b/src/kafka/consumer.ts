@@ -14,6 +14,8 @@ import { superviseConsumer, type Life } from './supervise';
 export type ProcessRecord = (record: ConsumedRecord, signal: AbortSignal) => Promise<void>;
 
 const DRAIN_TIMEOUT_MS = 3_000;
+/** What comes while it stops is not taken in, and not asked for as fast as it can be. */
+const STOPPING_REST_MS = 250;
 /** So long new partitions and moved leaders may go unnoticed without an error. */
 const METADATA_MAX_AGE_MS = 10_000;
 
@@ -48,9 +50,14 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
   };
 
   const resumeWhenRoomy = (claim: Claim): void => {
-    if (!claim.paused || !claim.window.roomy()) return;
+    if (!claim.paused || claim.ended.signal.aborted || !claim.window.roomy()) return;
     claim.paused = false;
-    supervised.member()?.resume([{ topic, partitions: [claim.partition] }]);
+    try {
+      supervised.member()?.resume([{ topic, partitions: [claim.partition] }]);
+    } catch (error) {
+      // It has no group any more: its successor begins with nothing paused.
+      logger.debug('the consumer has ended meanwhile', { topic, partition: claim.partition, error });
+    }
   };
 
   const take = (claim: Claim, record: ConsumedRecord): void => {
@@ -108,6 +115,7 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
 
   const eachBatch = ({ consumer, ended }: Life) => async ({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> => {
     const known = claims.of(batch.partition);
+    if (stopping) await sleep(STOPPING_REST_MS);
     if (ended.aborted || stopping || known === undefined) return;
     const claim = follow(known, fetchedFrom(batch));
     if (takeAll(claim, batch.messages, consumer)) claim.window.passTo(BigInt(batch.lastOffset()) + 1n);
@@ -128,10 +136,13 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
       // Under another id it was out of the group meanwhile, and others may have gone on with its partitions.
       if (payload.memberId !== memberId) release('the member was out of its group');
       memberId = payload.memberId;
-      for (const { partition, window, paused } of claims.assign(payload.memberAssignment[topic] ?? [])) {
+      for (const { partition, window } of claims.assign(payload.memberAssignment[topic] ?? [])) {
         const next = window.next();
         if (next !== undefined) consumer.seek({ topic, partition, offset: next.toString() });
-        if (paused) consumer.pause([{ topic, partitions: [partition] }]);
+      }
+      // KafkaJS keeps what was paused, also of a claim that has gone.
+      for (const { partition, paused } of claims.all()) {
+        consumer[paused ? 'pause' : 'resume']([{ topic, partitions: [partition] }]);
       }
     });
     // A batch with nothing to hand over, such as the marks of transactions, is told by this event alone.

@@ -80,6 +80,11 @@ const separateGenerations = (): void => {
   const generationOf = new WeakMap<object, OffsetManager | null>();
   const fetch = ConsumerGroup.prototype.fetch;
   ConsumerGroup.prototype.fetch = async function fetchInGeneration(nodeId) {
+    // A join that failed after the session was lost is not made up for: it would read on for ever as nobody's member.
+    if (this.memberId === null) {
+      await this.joinAndSync();
+      return [];
+    }
     const { offsetManager } = this;
     const batches = await fetch.call(this, nodeId);
     for (const batch of batches) generationOf.set(batch, offsetManager);
@@ -113,6 +118,30 @@ const stopEveryFetcher = (): void => {
   };
 };
 
+/**
+ * Without: a consumer that is stopped while it joins for the first time goes on with that, and fetches for the life of the process,
+ * where nobody can reach it.
+ */
+const stopWhileJoining = (): void => {
+  const stopped = new WeakSet<Runner>();
+  const stop = Runner.prototype.stop;
+  Runner.prototype.stop = async function stopForGood() {
+    stopped.add(this);
+    await stop.call(this);
+  };
+  const schedule = Runner.prototype.scheduleFetchManager;
+  Runner.prototype.scheduleFetchManager = function scheduleUnlessStopped() {
+    if (stopped.has(this) && this.running) {
+      this.running = false;
+      this.consuming = false;
+      const { consumerGroup } = this;
+      void consumerGroup.leave().catch(() => undefined).then(() => consumerGroup.cluster.disconnect()).catch(() => undefined);
+      return;
+    }
+    schedule.call(this);
+  };
+};
+
 let done = false;
 
 /** Applies all of them to this process, once. */
@@ -123,4 +152,5 @@ export const patchGroups = (): void => {
   followCoordinator();
   separateGenerations();
   stopEveryFetcher();
+  stopWhileJoining();
 };

@@ -127,6 +127,53 @@ describe('12.9 a rebalance', () => {
   });
 });
 
+describe('13 the session was lost', () => {
+  /** Another id, as after a process was frozen or cut off. */
+  const loseSession = (state: ReturnType<typeof aCluster>['state']): void => {
+    state.memberId = 'another';
+    state.heartbeatError = CODES.unknownMember;
+  };
+
+  test('When a partition was paused then, then it is consumed on', async () => {
+    const log = records(300, 0, { headers: { h: Buffer.alloc(100_000) } });
+    const { kafka, state } = aCluster({ leaders: [1], logs: [log] });
+    let isHeld = true;
+    const untilAborted = (signal: AbortSignal) => new Promise<void>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+    const { consumer, countOf } = consuming(kafka, (_record, signal) => (isHeld ? untilAborted(signal) : undefined));
+    await until('it is paused', () => state.fetches.length > 0);
+    isHeld = false;
+    loseSession(state);
+    await until('all are handled', () => countOf(0) === 300);
+    await consumer.stop();
+  });
+
+  test('When the join that follows is cut off, then it joins once more', async () => {
+    const { kafka, state } = aCluster({ leaders: [1], logs: [records(10)] });
+    const { consumer } = consuming(kafka);
+    await until('committed', () => state.committed.get(0) === 10);
+    state.joinsCutOff = 1;
+    loseSession(state);
+    await until('it joined', () => state.joins === 2, 6_000);
+    await consumer.stop();
+  });
+
+  test('When it is stopped while one order is slow and more come, then these are not fetched over and over', async () => {
+    const { kafka, state } = aCluster({ leaders: [1], logs: [records(5)] });
+    const gate = deferred();
+    const { consumer } = consuming(kafka, (record) => (record === '0:0' ? gate.promise : undefined));
+    await until('they are taken in', () => state.fetches.includes('0:0-4'));
+    const stopped = consumer.stop();
+    state.logs[0]!.push(...records(100, 5));
+    const before = state.fetches.length;
+    await until('some time has passed', () => state.fetches.length > before + 1);
+    gate.resolve();
+    await stopped;
+    expect(state.fetches.length - before).toBeLessThan(10);
+  });
+});
+
 describe('12.10 a partition stands', () => {
   test('When one order waits and its window is full, then other partitions go on, and it is told after a while which one stands', async () => {
     const { kafka, state } = aCluster({ leaders: [1, 1], logs: [records(10_200), []] });

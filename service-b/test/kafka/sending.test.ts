@@ -249,6 +249,21 @@ describe('a try fails', () => {
     expect(failures).toMatchObject([{ appended }]);
   });
 
+  test('12.12 When a request was cut off and KafkaJS tells of its search for the leaders instead, then the record may be on the broker', async () => {
+    let isFirst = true;
+    const { send, warm, cluster, failures } = aSending({
+      answer: ({ values }) => {
+        if (!isFirst || !values.includes('a')) return undefined;
+        isFirst = false;
+        return cutOff();
+      },
+    });
+    await warm();
+    cluster.hides(unreachable());
+    await send('a', { again: () => true });
+    expect(failures).toMatchObject([{ appended: 'unknown', error: { name: 'KafkaJSConnectionClosedError' } }]);
+  });
+
   test('When nobody waits for a record any more, then it is not sent', async () => {
     const { sending, send, warm, requested, cluster } = aSending();
     await warm();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumerConfig, Kafka } from 'kafkajs';
 import createConsumer from 'kafkajs/src/consumer';
-import { KafkaJSOffsetOutOfRange } from 'kafkajs/src/errors';
+import { KafkaJSConnectionClosedError, KafkaJSOffsetOutOfRange } from 'kafkajs/src/errors';
 import { createLogger, LEVELS } from 'kafkajs/src/loggers';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error';
 import { patchGroups } from '../../src/kafka/kafkajs-group-patches';
@@ -34,6 +34,8 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
     /** By broker: what its next fetch waits for before it answers. */
     fetchWaits: new Map<number, Promise<void>>(),
     heartbeatError: 0,
+    /** How many of the next JoinGroup requests are cut off. */
+    joinsCutOff: 0,
   };
   const failOnce = (code: number): void => {
     if (code === CODES.offsetOutOfRange) throw new KafkaJSOffsetOutOfRange(createErrorFromCode(code), { topic: 'orders', partition: 0 });
@@ -45,6 +47,10 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
     isConnected: () => true,
     joinGroup: async ({ groupProtocols: [protocol] }: Asked) => {
       await sleep(1);
+      if (state.joinsCutOff > 0) {
+        state.joinsCutOff -= 1;
+        throw new KafkaJSConnectionClosedError('Closed connection', { host: 'kafka', port: 9092 });
+      }
       state.heartbeatError = 0;
       state.joins += 1;
       const members = [{ memberId: state.memberId, memberMetadata: protocol!.metadata }];
