@@ -65,10 +65,20 @@ describe('Positions come from the log, on a real broker', () => {
     await stage.settle();
   });
 
-  it('12.5 When a transaction is open, then a restarted service-a does not wait for its end', async () => {
+  it('12.5 When orders lie behind an open transaction, then a restarted service-a knows that it does not know them, until that ends', async () => {
     const transaction = await transactionIn(stage.topics.orders);
-    await Promise.all([restart(stage.a), restart(stage.b)]);
+    await stage.load.burst(5);
+    await stage.a.stop();
+    stage.a.start();
+    const statuses = async (): Promise<Set<number | undefined>> => new Set(await Promise.all([...stage.load.accepted.keys()].map(
+      async (orderId) => (await stage.load.client.send('GET', `/orders/${orderId}`).catch(() => undefined))?.status,
+    )));
+    await waitFor('service-a to answer', async () => (await statuses()).has(503));
+    expect([...await statuses()]).toEqual([503]);
     await transaction.abort();
+    await stage.a.untilReady(20_000);
+    await stage.settle();
+    expect([...await statuses()]).toEqual([200]);
     await lagIsZero(stage.b.url, 3);
   });
 

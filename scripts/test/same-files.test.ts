@@ -8,6 +8,7 @@ const ROOT = join(__dirname, '../..');
 const SAME = [
   'src/config/settings.ts',
   'src/kafka/client.ts',
+  'src/kafka/envelope-text.ts',
   'src/kafka/kafkajs-cluster.d.ts',
   'src/kafka/kafkajs-group-patches.ts',
   'src/kafka/kafkajs-internals.d.ts',
@@ -33,6 +34,7 @@ const SAME = [
   'src/utils/tracing.ts',
   'src/utils/trail.ts',
   'test/config/settings.test.ts',
+  'test/kafka/envelope-text.test.ts',
   'test/kafka/kafkajs-patches.test.ts',
   'test/kafka/partitioner.test.ts',
   'test/kafka/record-headers.test.ts',

@@ -8,7 +8,7 @@ export type Cursor = {
   start: bigint;
   /** Next offset to handle. */
   next: bigint;
-  /** The end that is to be reached before the state counts as rebuilt: the end of what a reader can see when reading began. */
+  /** The end of the log when reading began, which is to be reached before the state counts as rebuilt. */
   end: bigint;
 };
 

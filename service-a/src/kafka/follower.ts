@@ -5,6 +5,7 @@ import type { EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { everyPartitionToEveryMember } from './assigner';
 import { createCursors, type Cursor } from './cursors';
+import { askForEndsOfLog } from './kafkajs-ends-patch';
 import { createRebuild } from './rebuild';
 import { superviseConsumer, type Life } from './supervise';
 
@@ -40,6 +41,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
   onRestart: () => void;
   logger: Logger;
 }) => {
+  askForEndsOfLog();
   const cursors = createCursors(topics);
   let stopping = false;
   let commitTimer: NodeJS.Timeout | undefined;

@@ -37,6 +37,14 @@ declare module 'kafkajs/src/broker' {
   export default Broker;
 }
 
+declare module 'kafkajs/src/cluster' {
+  class Cluster {
+    isolationLevel?: number;
+    fetchTopicsOffset(topics: unknown): Promise<unknown>;
+  }
+  export default Cluster;
+}
+
 declare module 'kafkajs/src/cluster/brokerPool' {
   import type ConnectionPool from 'kafkajs/src/network/connectionPool';
   export type InternalBroker = { readonly connectionPool: ConnectionPool; isConnected(): boolean; disconnect(): Promise<void> };

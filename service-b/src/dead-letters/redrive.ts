@@ -44,15 +44,10 @@ const keyOf = ({ message: { key } }: LogRecord): string | undefined => key?.toSt
 
 /**
  * Whether the mark on a record of `orders` is right to name this dead letter: positions come again when the topic is made anew, and anybody
- * can write headers. A mark without the letter's id, of an older version, is believed if record and letter agree in all else.
+ * can write headers, so it has to tell the letter's id.
  */
-const isMarkOf = ({ letter, key, redriveCount, original }: Candidate, record: LogRecord): boolean => {
-  const mark = markOf(record.message.headers);
-  if (mark === undefined || original === undefined || keyOf(record) !== key) return false;
-  if (mark.letter !== undefined) return mark.letter === letter;
-  const isLater = record.partition !== original.originalPartition || BigInt(record.message.offset) > BigInt(original.originalOffset);
-  return isLater && mark.count === redriveCount + 1;
-};
+const isMarkOf = ({ letter, key }: Candidate, record: LogRecord): boolean =>
+  keyOf(record) === key && markOf(record.message.headers)?.letter === letter;
 
 const verdictText = (position: string, { order, redriveCount }: Candidate, reason: string | undefined): string =>
   `${position}  ${cell(order ?? '-')}  ${reason === undefined ? `would be put back, redrive ${redriveCount + 1}` : `would be skipped: ${reason}`}`;

@@ -1,4 +1,4 @@
-import { exactText, readDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
+import { exactText, readDeadLetterInBrief, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
 import type { LogRecord } from '../kafka/log-reader';
 import { redriveCountOf } from '../kafka/redrive-headers';
 import { instantOf } from '../utils/timestamp';
@@ -35,7 +35,7 @@ export const summaryAndLetterOf = (record: LogRecord): { summary: Summary; lette
   const { key, value, headers, timestamp } = record.message;
   const common = { position: positionOf(record), key: key && textOf(key), redriveCount: redriveCountOf(headers) };
   try {
-    const letter = readDeadLetter(value);
+    const letter = readDeadLetterInBrief(value);
     const { failedAt, errorType, retryCount } = letter;
     const errorMessage = letter.errorMessage.slice(0, MAX_MESSAGE_CHARACTERS);
     return { summary: { ...common, failedAt: isoOf(instantOf(failedAt)), errorType, errorMessage, retryCount }, letter };

@@ -54,9 +54,8 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, on
     claim.paused = false;
     try {
       supervised.member()?.resume([{ topic, partitions: [claim.partition] }]);
-    } catch (error) {
+    } catch {
       // It has no group any more: its successor begins with nothing paused.
-      logger.debug('the consumer has ended meanwhile', { topic, partition: claim.partition, error });
     }
   };
 

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { z } from 'zod';
 import type { TraceHeaders } from '../utils/tracing';
+import { withoutOriginalHeaders } from './envelope-text';
 import { withMore, withoutPrefix } from './header-changes';
 import { blockOfOriginal, isOriginalHeaders, originalHeadersText, type OriginalHeader } from './original-headers';
 import { blockOf, headersOf, type Headers } from './record-headers';
@@ -111,10 +112,11 @@ export const toDeadLetter = ({ record, error, retryCount, failedAt, groupId }: {
     fieldsOf({ originalTopic: record.topic, originalPartition: record.partition, originalOffset: offset, ...encodeKey(key) }),
     // As text: what is JSON already, and may be a megabyte of it, is not read and written again.
     `"originalValue":${text},"originalValueEncoding":"${encoding}"`,
-    ...(block.count > 0 ? [`"originalHeaders":${originalHeadersText(block)}`] : []),
     fieldsOf({
       errorType: error.name, errorMessage: error.message, errorStack: error.stack ?? '', failedAt: failedAt.toISOString(), retryCount,
     }),
+    // Last, so that readers who do not want them need not read them.
+    ...(block.count > 0 ? [`"originalHeaders":${originalHeadersText(block)}`] : []),
   ];
   return { value: `{${parts.join(',')}}`, headers: withMore(headers, failureHeaders(record, error, groupId, retryCount + 1)) };
 };
@@ -134,6 +136,17 @@ export const readDeadLetter = (value: Buffer | null): DeadLetter => {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new UnreadableDeadLetterError(`not a dead letter: ${issue?.path.join('.') || 'value'}: ${issue?.message}`);
+};
+
+/** The same without the headers of the original, if these are many: for readers of many dead letters. */
+export const readDeadLetterInBrief = (value: Buffer | null): DeadLetter => {
+  const brief = withoutOriginalHeaders(value?.toString() ?? '');
+  try {
+    return readDeadLetter(brief === undefined ? value : Buffer.from(brief));
+  } catch (error) {
+    if (brief === undefined) throw error;
+    return readDeadLetter(value);
+  }
 };
 
 const decode = (value: unknown, encoding: DeadLetter['originalValueEncoding']): Buffer | null => {

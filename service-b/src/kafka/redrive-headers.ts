@@ -13,7 +13,7 @@ const textOf = (value: HeaderValue): string => (Buffer.isBuffer(value) || typeof
 /** How often a record was put back on `orders`: decimal text from 0 to 1,000,000; anything else, from whomever, counts as 0. */
 export const redriveCountOf = (headers: Headers = {}): number => {
   const text = textOf(headers[COUNT]);
-  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
   return count <= MAX_COUNT ? count : 0;
 };
 
@@ -24,7 +24,7 @@ export const letterIdOf = (value: Buffer | null): string => hash('sha256', value
 export type Mark = {
   /** Its position in the dead-letter topic, as `<partition>:<offset>`. */
   of: string;
-  /** As of `letterIdOf`; undefined in marks of older versions, which tell the position alone. */
+  /** As of `letterIdOf`; undefined in a mark that tells the position alone. */
   letter: string | undefined;
   count: number;
 };
