@@ -33,6 +33,7 @@ const SAME = [
   'src/utils/tracing.ts',
   'src/utils/trail.ts',
   'test/config/settings.test.ts',
+  'test/kafka/kafkajs-group-patches.test.ts',
   'test/kafka/kafkajs-network-patches.test.ts',
   'test/kafka/kafkajs-patches.test.ts',
   'test/kafka/partitioner.test.ts',
