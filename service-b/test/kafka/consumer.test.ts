@@ -160,6 +160,20 @@ describe('12.9 a rebalance', () => {
   });
 });
 
+test('When a record has no outcome, then what else is under way is given up at once, and all of it is handled by the next consumer', async () => {
+  const { kafka, state } = aCluster({ leaders: [1], logs: [records(2)] });
+  const joinsWhenGivenUp: number[] = [];
+  const { consumer, outcomes } = consuming(kafka, (record, signal) => {
+    if (state.joins > 1) return undefined;
+    if (record === '0:0') return Promise.reject(new Error('a defect'));
+    signal.addEventListener('abort', () => joinsWhenGivenUp.push(state.joins));
+    return untilAborted(signal);
+  });
+  await until('both are handled', () => outcomes.size === 2);
+  await consumer.stop();
+  expect(joinsWhenGivenUp).toEqual([1]);
+});
+
 describe('12.10 a partition stands', () => {
   test('When one order waits and its window is full, then other partitions go on, and it is told after a while which one stands', async () => {
     const { kafka, state } = aCluster({ leaders: [1, 1], logs: [records(10_200), []] });
