@@ -69,6 +69,7 @@ declare module 'kafkajs/src/consumer/consumerGroup' {
     readonly cluster: InternalCluster;
     readonly offsetManager: OffsetManager | null;
     coordinator: InternalBroker | null;
+    readonly memberId: string | null;
     joinAndSync(): Promise<void>;
     heartbeat(options: { interval: number }): Promise<void>;
     fetch(nodeId: string): Promise<object[]>;

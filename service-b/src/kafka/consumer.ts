@@ -132,7 +132,11 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, windowReco
       // Under another id it was out of the group meanwhile, and others may have gone on with its partitions.
       if (payload.memberId !== memberId) release('the member was out of its group');
       memberId = payload.memberId;
-      for (const { partition, window, paused } of claims.assign(payload.memberAssignment[topic] ?? [])) {
+      const partitions = payload.memberAssignment[topic] ?? [];
+      const kept = claims.assign(partitions);
+      // KafkaJS keeps a pause, also of a partition that was given up meanwhile: nobody would end it.
+      consumer.resume([{ topic, partitions }]);
+      for (const { partition, window, paused } of kept) {
         const next = window.next();
         if (next !== undefined) consumer.seek({ topic, partition, offset: next.toString() });
         if (paused) consumer.pause([{ topic, partitions: [partition] }]);

@@ -4,11 +4,13 @@ import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup';
 import OffsetManager from 'kafkajs/src/consumer/offsetManager';
 import Runner from 'kafkajs/src/consumer/runner';
 import { KafkaJSBrokerNotFound } from 'kafkajs/src/errors';
+import { createErrorFromCode } from 'kafkajs/src/protocol/error';
 
 // KafkaJS 2.2.4 as a member of a group, where a broker fails or a leader moves. Each patch says what it does without;
 // docs/decisions/0021 has the whole.
 
 const LOOK_AGAIN_MS = 100;
+const UNKNOWN_MEMBER_ID = 25;
 
 const typeOf = (error: Error): unknown => ('type' in error ? error.type : undefined);
 
@@ -48,6 +50,8 @@ const followCoordinator = (): void => {
 
   const heartbeat = ConsumerGroup.prototype.heartbeat;
   ConsumerGroup.prototype.heartbeat = async function heartbeatOrSearch(options) {
+    // A join that failed has left it without an id: KafkaJS sends no heartbeats then, and reads on outside its group for ever.
+    if (this.memberId === null) throw createErrorFromCode(UNKNOWN_MEMBER_ID);
     try {
       await heartbeat.call(this, options);
     } catch (error) {
