@@ -26,6 +26,8 @@ type Fault = {
   weight: number;
   /** Needs that many brokers. */
   brokers?: number;
+  /** Breaks nothing: it is everyday life of a cluster. */
+  calm?: true;
   /** Begins it. @returns what it was done to, for the trace */
   run: (stage: Stage) => string;
 };
@@ -34,8 +36,9 @@ export type Mishaps = ReturnType<typeof createMishaps>;
 
 /** Codes that a broker may refuse a request with and be well again. */
 const refusals: Record<string, number[]> = {
-  Produce: [CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT],
-  Fetch: [CODE.NOT_LEADER_FOR_PARTITION],
+  Produce: [CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT, CODE.UNKNOWN_TOPIC_OR_PARTITION],
+  // The last one comes of a broker that has just started, or just lost a replica.
+  Fetch: [CODE.NOT_LEADER_FOR_PARTITION, CODE.UNKNOWN_TOPIC_OR_PARTITION],
   ListOffsets: [CODE.NOT_LEADER_FOR_PARTITION],
   JoinGroup: [CODE.GROUP_LOAD_IN_PROGRESS, CODE.GROUP_COORDINATOR_NOT_AVAILABLE],
   SyncGroup: [CODE.REBALANCE_IN_PROGRESS, CODE.GROUP_LOAD_IN_PROGRESS],
@@ -90,14 +93,14 @@ const spell = (kinds: Mishap['kind'][], apis: (string | undefined)[], odds: numb
 
 export const faults: Fault[] = [
   {
-    name: 'leaders are moved', weight: 4, brokers: 2, run: (stage) => {
+    name: 'leaders are moved', weight: 4, brokers: 2, calm: true, run: (stage) => {
       const times = 1 + stage.random.integer(6);
       for (let i = 0; i < times; i += 1) stage.clock.after(i * (20 + stage.random.integer(1_000)), stage.cluster.moveSome);
       return `${times} times`;
     },
   },
   {
-    name: 'one leader is moved', weight: 3, brokers: 2, run: ({ cluster, random }) => {
+    name: 'one leader is moved', weight: 3, brokers: 2, calm: true, run: ({ cluster, random }) => {
       const partition = random.pick(cluster.partitions());
       cluster.moveOne(partition);
       return `${partition.topic}/${partition.id}`;
@@ -145,7 +148,7 @@ export const faults: Fault[] = [
   { name: 'answers get lost or late', weight: 3, run: spell(['before', 'after', 'late'], [undefined, 'Produce', 'Fetch', 'OffsetCommit', 'JoinGroup'], 0.5) },
   { name: 'requests are refused', weight: 3, run: spell(['refused'], ['Produce', 'Produce', 'Fetch', 'JoinGroup', 'SyncGroup', 'OffsetFetch', 'OffsetCommit', 'Heartbeat'], 1) },
   {
-    name: 'a group rebalances', weight: 2, run: ({ groups, random }) => {
+    name: 'a group rebalances', weight: 2, calm: true, run: ({ groups, random }) => {
       const groupId = random.pick(['service-a-consumers', 'service-b-consumers', 'service-b-consumers']);
       groups.rebalance(groupId);
       return groupId;
@@ -171,10 +174,15 @@ export const faults: Fault[] = [
   },
 ];
 
-/** Sets some faults, drawn by their weights, into the time from now to `ms` later. */
-export const planFaults = (stage: Stage, count: number, ms: number, trace: (what: string) => void): void => {
+/** Sets some faults, drawn by their weights, into the time from now to `ms` later; in `calm` only those that break nothing. */
+export const planFaults = (stage: Stage, { count, ms, calm, trace }: {
+  count: number;
+  ms: number;
+  calm: boolean;
+  trace: (what: string) => void;
+}): void => {
   const { clock, random, cluster } = stage;
-  const possible = faults.filter(({ brokers = 1 }) => cluster.nodeIds.length >= brokers);
+  const possible = faults.filter((fault) => cluster.nodeIds.length >= (fault.brokers ?? 1) && (!calm || fault.calm === true));
   const lots = possible.flatMap((fault) => Array.from({ length: fault.weight }, () => fault));
   for (let i = 0; i < count; i += 1) {
     const { name, run } = random.pick(lots);

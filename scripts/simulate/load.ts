@@ -1,10 +1,11 @@
 import type { Order } from '../drill/load';
+import { statusOf, type OrderStatus } from '../../service-a/src/processors/projection';
 import type { Random } from '../drill/random';
 import type { Clock } from './clock';
 import type { Process } from './processes';
 import type { ServiceA } from './service-a';
 
-type View = { status: 'pending' | 'failed' | 'completed'; paymentId?: string };
+type View = { status: OrderStatus; paymentId?: string };
 
 const RETRY_MS = 250;
 /** How long a client waits for an answer. */
@@ -64,9 +65,8 @@ export const createLoad = ({ clock, random, a, trace }: {
       violations.push(`GET of accepted ${orderId} answered 404`);
       return undefined;
     }
-    const { payment, failure } = entry;
-    const failedOrPending = failure === undefined ? 'pending' : 'failed';
-    const view: View = payment === undefined ? { status: failedOrPending } : { status: 'completed', paymentId: payment.paymentId };
+    const { payment } = entry;
+    const view: View = { status: statusOf(entry), ...(payment !== undefined && { paymentId: payment.paymentId }) };
     const before = seen.get(orderId) ?? 'pending';
     if (rank[view.status] < rank[before]) violations.push(`${orderId} went back from ${before} to ${view.status}`);
     seen.set(orderId, view.status);

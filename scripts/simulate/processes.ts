@@ -22,7 +22,7 @@ const inWords = (error: unknown): string => {
 const loggerOf = (name: string, trace: (what: string) => void): Logger => {
   const write = (level: string) => (message: string, fields: Record<string, unknown> = {}): void => {
     const told = Object.entries(fields).filter(([key]) => key !== 'stack').map(([key, value]) =>
-      `${key}=${value instanceof Error ? inWords(value) : JSON.stringify(value)}`);
+      `${key}=${value instanceof Error ? inWords(value) : typeof value === 'bigint' ? value : JSON.stringify(value)}`);
     trace(`${name} ${level}: ${message} ${told.join(' ')}`);
   };
   const ignored = (): void => undefined;

@@ -9,6 +9,9 @@ import { createProjection } from '../../service-a/src/processors/projection';
 import type { Logger } from '../../service-a/src/utils/logger';
 import { passOn } from '../../service-a/src/utils/tracing';
 
+/** Hears of the consumer: that it joined its group, and that it ended and is built anew. */
+export type Place = { onJoin: () => void; onRestart: () => void };
+
 export type ServiceA = ReturnType<typeof startServiceA>;
 
 const nothing = (): void => undefined;
@@ -30,7 +33,7 @@ export const createState = ({ groupId, logger }: { groupId: string; logger: Logg
 };
 
 /** service-a as its `index.ts` puts it together, without HTTP, metrics and traces. */
-export const startServiceA = ({ brokers, logger }: { brokers: string[]; logger: Logger }) => {
+export const startServiceA = ({ brokers, place, logger }: { brokers: string[]; place: Place; logger: Logger }) => {
   const env = parseEnv({ KAFKA_BROKERS: brokers.join(',') });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
@@ -58,7 +61,7 @@ export const startServiceA = ({ brokers, logger }: { brokers: string[]; logger: 
   });
   const follower = createFollower({
     kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), handle: logReader.handle,
-    onJoin: nothing, onRestart: nothing, logger,
+    ...place, logger,
   });
   publisher.start();
   follower.start();

@@ -8,6 +8,7 @@ import { createPublisher } from '../../service-b/src/kafka/publisher';
 import { createGateway } from '../../service-b/src/processors/gateway';
 import { createProcessOrder } from '../../service-b/src/processors/process-order';
 import type { Logger } from '../../service-b/src/utils/logger';
+import type { Place } from './service-a';
 
 export type ServiceB = ReturnType<typeof startServiceB>;
 
@@ -18,7 +19,14 @@ const silent = { isDebugEnabled: () => false } as unknown as Logger;
 createKafka({ brokers: ['none:1'], clientId: 'none', logger: silent });
 
 /** service-b as its `index.ts` puts it together, without HTTP, metrics and traces. */
-export const startServiceB = ({ brokers, settings, logger }: { brokers: string[]; settings: Record<string, string>; logger: Logger }) => {
+export const startServiceB = ({ brokers, settings, windowRecords, place, logger }: {
+  brokers: string[];
+  settings: Record<string, string>;
+  /** Few, so that windows fill up. */
+  windowRecords: number;
+  place: Place;
+  logger: Logger;
+}) => {
   const env = parseEnv({ ...settings, KAFKA_BROKERS: brokers.join(',') });
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
   const publisherFor = (topic: string) => createPublisher({
@@ -47,7 +55,7 @@ export const startServiceB = ({ brokers, settings, logger }: { brokers: string[]
     },
   });
   const consumer = createOrderConsumer({
-    kafka, topic: env.ORDERS_TOPIC, groupId: env.KAFKA_GROUP_ID, process: processOrder, onJoin: nothing, onRestart: nothing, logger,
+    kafka, topic: env.ORDERS_TOPIC, groupId: env.KAFKA_GROUP_ID, process: processOrder, windowRecords, ...place, logger,
   });
   payments.start();
   deadLetters.start();

@@ -35,6 +35,8 @@ const SAME = [
   'src/utils/trail.ts',
   'test/config/settings.test.ts',
   'test/kafka/envelope-text.test.ts',
+  'test/kafka/kafkajs-group-patches.test.ts',
+  'test/kafka/kafkajs-network-patches.test.ts',
   'test/kafka/kafkajs-patches.test.ts',
   'test/kafka/partitioner.test.ts',
   'test/kafka/record-headers.test.ts',

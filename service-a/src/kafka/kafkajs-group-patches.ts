@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KafkaJSConnectionError, KafkaJSRequestTimeoutError } from 'kafkajs';
+import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSRequestTimeoutError } from 'kafkajs';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup';
 import OffsetManager from 'kafkajs/src/consumer/offsetManager';
 import Runner from 'kafkajs/src/consumer/runner';
 import { KafkaJSBrokerNotFound } from 'kafkajs/src/errors';
+import { createErrorFromCode } from 'kafkajs/src/protocol/error';
 
 // KafkaJS 2.2.4 as a member of a group, where a broker fails or a leader moves. Each patch says what it does without;
 // docs/decisions/0021 has the whole.
 
 const LOOK_AGAIN_MS = 100;
+const JOIN_AGAIN_MS = 10_000;
+const UNKNOWN_MEMBER_ID = 25;
 
 const typeOf = (error: Error): unknown => ('type' in error ? error.type : undefined);
 
@@ -48,6 +51,8 @@ const followCoordinator = (): void => {
 
   const heartbeat = ConsumerGroup.prototype.heartbeat;
   ConsumerGroup.prototype.heartbeat = async function heartbeatOrSearch(options) {
+    // A join that failed has left it without an id: KafkaJS sends no heartbeats then, and reads on outside its group for ever.
+    if (this.memberId === null) throw createErrorFromCode(UNKNOWN_MEMBER_ID);
     try {
       await heartbeat.call(this, options);
     } catch (error) {
@@ -72,6 +77,11 @@ const followCoordinator = (): void => {
   };
 };
 
+/** KafkaJS gives up joining: at once, or after its few retries, whose last error has lost its type. */
+const mayJoinYet = (error: unknown): boolean => error instanceof KafkaJSNumberOfRetriesExceeded
+  ? !(error.cause instanceof Error && isConnectionLost(error.cause))
+  : error instanceof Error && COORDINATOR_MOVED.has(typeOf(error));
+
 /**
  * A batch that was fetched before the member joined anew is dropped, and fetchers that find a reason to join at once join once.
  * Without: the end of such a batch becomes the position of the new generation, and what lies before it is skipped.
@@ -80,11 +90,6 @@ const separateGenerations = (): void => {
   const generationOf = new WeakMap<object, OffsetManager | null>();
   const fetch = ConsumerGroup.prototype.fetch;
   ConsumerGroup.prototype.fetch = async function fetchInGeneration(nodeId) {
-    // A join that failed after the session was lost is not made up for: it would read on for ever as nobody's member.
-    if (this.memberId === null) {
-      await this.joinAndSync();
-      return [];
-    }
     const { offsetManager } = this;
     const batches = await fetch.call(this, nodeId);
     for (const batch of batches) generationOf.set(batch, offsetManager);
@@ -97,8 +102,20 @@ const separateGenerations = (): void => {
 
   const joins = new WeakMap<ConsumerGroup, Promise<void>>();
   const joinAndSync = ConsumerGroup.prototype.joinAndSync;
+  // Without: a coordinator that moves on while a member joins ends its consumer.
+  const joinWhoeverCoordinates = async (group: ConsumerGroup): Promise<void> => {
+    for (const until = Date.now() + JOIN_AGAIN_MS; ;) {
+      try {
+        await joinAndSync.call(group);
+        return;
+      } catch (error) {
+        if (!mayJoinYet(error) || Date.now() > until) throw error;
+        await sleep(LOOK_AGAIN_MS);
+      }
+    }
+  };
   ConsumerGroup.prototype.joinAndSync = function joinOnce() {
-    const joining = joins.get(this) ?? joinAndSync.call(this).finally(() => joins.delete(this));
+    const joining = joins.get(this) ?? joinWhoeverCoordinates(this).finally(() => joins.delete(this));
     joins.set(this, joining);
     return joining;
   };

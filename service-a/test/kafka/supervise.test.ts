@@ -94,6 +94,18 @@ describe('supervised consumer', () => {
     expect(built).toHaveLength(2);
   });
 
+  test('When a rebalance comes to nothing, then it is a member still as soon as a heartbeat is answered', async () => {
+    const { supervisor, built } = supervised();
+    built[0]!.emit('join');
+    built[0]!.emit('rebalancing');
+    expect(supervisor.healthy()).toBe(false);
+    for (let i = 0; i < 35; i += 1) {
+      built[0]!.emit('heartbeat');
+      await pass(1_000);
+    }
+    expect([supervisor.healthy(), built.length]).toEqual([true, 1]);
+  });
+
   test.each([['joins', 'join'], ['stops', 'stop'], ['rebalances', 'rebalancing'], ['crashes', 'crash']])(
     '12.8 When one that was given up %s late, then its successor is not touched', async (_what, event) => {
       const heard: string[] = [];

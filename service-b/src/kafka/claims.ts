@@ -4,8 +4,6 @@ import { createWindow, type PartitionWindow } from './window';
 /** A partition that this member holds: what it has taken in of it, and what ends that work when it has to give the partition up. */
 export type Claim = { partition: number; window: PartitionWindow; ended: AbortController; paused: boolean };
 
-/** Per partition. One order in backoff (some seconds at most) must not fill the window at some thousand records a second. */
-const WINDOW_RECORDS = 10_000;
 /** Keys, values and headers. A dead letter can take eight times as much as its original. */
 const WINDOW_BYTES = 8 * 1_024 * 1_024;
 /** A full window that moves is load; one that does not move for so long is told. */
@@ -13,12 +11,12 @@ const STANDS_AFTER_MS = 10_000;
 
 export type Claims = ReturnType<typeof createClaims>;
 
-/** The partitions of this member. */
-export const createClaims = () => {
+/** The partitions of this member, in each of which it takes in so many records beyond the first without an outcome. */
+export const createClaims = (maxRecords: number) => {
   const claims = new Map<number, Claim>();
 
   const claim = (partition: number): Claim => {
-    const window = createWindow({ maxRecords: WINDOW_RECORDS, maxBytes: WINDOW_BYTES });
+    const window = createWindow({ maxRecords, maxBytes: WINDOW_BYTES });
     const claimed = { partition, window, ended: new AbortController(), paused: false };
     // Each order on its way listens to it, and Node takes more than ten for a leak.
     setMaxListeners(0, claimed.ended.signal);

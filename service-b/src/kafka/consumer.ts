@@ -16,6 +16,8 @@ export type ProcessRecord = (record: ConsumedRecord, signal: AbortSignal) => Pro
 const DRAIN_TIMEOUT_MS = 3_000;
 /** What comes while it stops is not taken in, and not asked for as fast as it can be. */
 const STOPPING_REST_MS = 250;
+/** Per partition. One order in backoff (some seconds at most) must not fill the window at some thousand records a second. */
+const WINDOW_RECORDS = 10_000;
 /** So long new partitions and moved leaders may go unnoticed without an error. */
 const METADATA_MAX_AGE_MS = 10_000;
 
@@ -29,17 +31,19 @@ export type OrderConsumer = ReturnType<typeof createOrderConsumer>;
  * committed by one timer, and only up to the highest gap-free record whose outcome is published. Where it reads is decided here, not by
  * KafkaJS: a position moves when a record is taken in, or when the end of a batch says that nothing more was in it.
  */
-export const createOrderConsumer = ({ kafka, topic, groupId, process, onJoin, onRestart, logger }: {
+export const createOrderConsumer = ({ kafka, topic, groupId, process, windowRecords = WINDOW_RECORDS, onJoin, onRestart, logger }: {
   kafka: Kafka;
   topic: string;
   groupId: string;
   process: ProcessRecord;
+  /** So many records of a partition may be under way. */
+  windowRecords?: number;
   /** As of `superviseConsumer`. */
   onJoin: () => void;
   onRestart: () => void;
   logger: Logger;
 }) => {
-  const claims = createClaims();
+  const claims = createClaims(windowRecords);
   const keys = createKeyQueue();
   let stopping = false;
 

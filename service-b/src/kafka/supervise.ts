@@ -71,7 +71,11 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
       onJoin();
       logger.info('consumer joined', { groupId: payload.groupId, memberId: payload.memberId, assignment: payload.memberAssignment });
     });
-    on(HEARTBEAT, sign);
+    on(HEARTBEAT, () => {
+      // A rebalance can come to nothing, when the coordinator moves: whoever is heard is a member still.
+      joined = member === consumer;
+      sign();
+    });
     on(FETCH, sign);
     on(END_BATCH_PROCESS, sign);
     on(REBALANCING, leave);

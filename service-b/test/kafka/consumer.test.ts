@@ -11,6 +11,9 @@ const until = async (what: string, condition: () => boolean, ms = 4_000): Promis
   }
 };
 
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+
 /** A consumer, and how often each record, as `<partition>:<offset>`, had its outcome. */
 const consuming = (kafka: Kafka, before: (record: string, signal: AbortSignal) => Promise<void> | undefined = () => undefined) => {
   const outcomes = new Map<string, number>();
@@ -66,6 +69,40 @@ describe('13 a leader moves', () => {
     expect([countOf(1), Math.max(...outcomes.values())]).toEqual([110, 1]);
   });
 
+  test('When the member joins anew under another id while a batch is fetched, then what was under way is handled, and not passed by', async () => {
+    const { kafka, state } = aCluster({ leaders: [1, 2], logs: [[], records(100)] });
+    const { consumer, countOf } = consuming(kafka, (_record, signal) => (state.joins === 1 ? untilAborted(signal) : undefined));
+    await until('all are taken in', () => state.fetches.includes('1:0-99'));
+    const answer = deferred();
+    state.fetchWaits.set(2, answer.promise);
+    await until('the next fetch waits', () => !state.fetchWaits.has(2));
+    state.memberId = 'another';
+    state.fetchErrors.set(1, CODES.unknownTopic);
+    await until('it joined anew', () => state.joins === 2);
+    state.logs[1]!.push(...records(10, 100));
+    answer.resolve();
+    await until('all are committed', () => state.committed.get(1) === 110);
+    await consumer.stop();
+    expect(countOf(1)).toBe(110);
+  });
+
+  test('When two brokers give a reason to join anew at once, then it joins once', async () => {
+    const { kafka, state } = aCluster({ leaders: [1, 2], logs: [[], []] });
+    const { consumer, countOf } = consuming(kafka);
+    await until('joined', () => state.joins === 1);
+    const answer = deferred();
+    for (const broker of [1, 2]) {
+      state.fetchWaits.set(broker, answer.promise);
+      state.fetchErrors.set(broker, CODES.unknownTopic);
+    }
+    await until('both fetches wait', () => state.fetchWaits.size === 0);
+    answer.resolve();
+    state.logs.forEach((log) => log.push(...records(5)));
+    await until('all are handled', () => countOf(0) + countOf(1) === 10);
+    await consumer.stop();
+    expect(state.joins).toBe(2);
+  });
+
   test('When the coordinator moves, then the place in the group is kept, and offsets are committed to the new one', async () => {
     const { kafka, state } = aCluster({ leaders: [1], logs: [records(5)] });
     const { consumer, told } = consuming(kafka);
@@ -109,12 +146,8 @@ describe('12.9 a rebalance', () => {
 
   test('When the member comes back under another id, then it goes on where the group is', async () => {
     const { kafka, state } = aCluster({ leaders: [1], logs: [records(10)] });
-    const gate = deferred();
     let isFirst = true;
-    const { consumer, outcomes } = consuming(kafka, (_record, signal) => {
-      if (!isFirst) return undefined;
-      return Promise.race([gate.promise, new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))]);
-    });
+    const { consumer, outcomes } = consuming(kafka, (_record, signal) => (isFirst ? untilAborted(signal) : undefined));
     await until('taken in', () => state.fetches.length > 0);
     // Meanwhile another member had the partition, and committed.
     isFirst = false;
@@ -138,9 +171,6 @@ describe('13 the session was lost', () => {
     const log = records(300, 0, { headers: { h: Buffer.alloc(100_000) } });
     const { kafka, state } = aCluster({ leaders: [1], logs: [log] });
     let isHeld = true;
-    const untilAborted = (signal: AbortSignal) => new Promise<void>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error));
-    });
     const { consumer, countOf } = consuming(kafka, (_record, signal) => (isHeld ? untilAborted(signal) : undefined));
     await until('it is paused', () => state.fetches.length > 0);
     isHeld = false;
@@ -171,6 +201,20 @@ describe('13 the session was lost', () => {
     gate.resolve();
     await stopped;
     expect(state.fetches.length - before).toBeLessThan(10);
+  });
+
+  test('When a record has no outcome, then what else is under way is given up at once, and all of it is handled by the next consumer', async () => {
+    const { kafka, state } = aCluster({ leaders: [1], logs: [records(2)] });
+    const joinsWhenGivenUp: number[] = [];
+    const { consumer, outcomes } = consuming(kafka, (record, signal) => {
+      if (state.joins > 1) return undefined;
+      if (record === '0:0') return Promise.reject(new Error('a defect'));
+      signal.addEventListener('abort', () => joinsWhenGivenUp.push(state.joins));
+      return untilAborted(signal);
+    });
+    await until('both are handled', () => outcomes.size === 2);
+    await consumer.stop();
+    expect(joinsWhenGivenUp).toEqual([1]);
   });
 });
 

@@ -1,0 +1,53 @@
+import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded } from 'kafkajs';
+import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup';
+import Runner from 'kafkajs/src/consumer/runner';
+import { createErrorFromCode } from 'kafkajs/src/protocol/error';
+import { patchGroups } from '../../src/kafka/kafkajs-group-patches';
+
+const NOT_COORDINATOR = 16;
+const INCONSISTENT_PROTOCOL = 23;
+
+beforeAll(patchGroups);
+
+test('13 When a fetcher is built while the consumer stops, then it ends, and does not go round for ever', async () => {
+  const told: string[] = [];
+  // It ends when this fetcher has ended.
+  const stop = (): Promise<void> => {
+    told.push('stopped');
+    return new Promise(() => undefined);
+  };
+  const runner = Object.assign(Object.create(Runner.prototype) as Runner, {
+    running: false, fetchManager: { stop }, logger: { debug: () => undefined }, consumerGroup: {},
+  });
+  expect(await runner.fetch('1')).toEqual([]);
+  expect(told).toEqual(['stopped']);
+});
+
+describe('13 joining while the coordinator moves', () => {
+  const exceeded = (error: Error): Error => new KafkaJSNumberOfRetriesExceeded(error, { retryCount: 3, retryTime: 100 });
+  /** Joins at the try after these errors. */
+  const joiningAfter = (errors: Error[]) => {
+    const left = [...errors];
+    const group = Object.assign(Object.create(ConsumerGroup.prototype) as ConsumerGroup, {
+      retrier: async () => {
+        const error = left.shift();
+        if (error) throw error;
+      },
+    });
+    return { left, join: () => group.joinAndSync() };
+  };
+
+  test('When the coordinator has moved on, then the member joins where it is now', async () => {
+    const moved = createErrorFromCode(NOT_COORDINATOR);
+    const { left, join } = joiningAfter([moved, exceeded(new Error(moved.message))]);
+    await join();
+    expect(left).toEqual([]);
+  });
+
+  test.each([
+    ['the group does not take it', createErrorFromCode(INCONSISTENT_PROTOCOL)],
+    ['the broker cannot be reached', exceeded(new KafkaJSConnectionError('connect ECONNREFUSED'))],
+  ])('When %s, then the consumer ends, and is built anew', async (_why, error) => {
+    await expect(joiningAfter([error]).join()).rejects.toBe(error);
+  });
+});
