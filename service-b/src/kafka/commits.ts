@@ -43,7 +43,6 @@ export const createCommits = ({ topic, member, offsets, logger }: {
 
   return {
     start: (): void => void commitForever(),
-    commit,
     /** Does not wait for a request that is under way: whoever joins its group anew has no time for that. */
     commitAtOnce: (): void => void commitNow(),
     /** Forgets what was committed: another member may have committed since. */

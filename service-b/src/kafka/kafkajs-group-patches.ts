@@ -37,6 +37,11 @@ const COORDINATOR_MOVED = new Set<unknown>(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_
 const hasLostCoordinator = (error: unknown): boolean =>
   error instanceof Error && (COORDINATOR_MOVED.has(typeOf(error)) || isConnectionLost(error));
 
+/** KafkaJS gives up joining: at once, or after its few retries, whose last error has lost its type. */
+const mayJoinYet = (error: unknown): boolean => error instanceof KafkaJSNumberOfRetriesExceeded
+  ? !(error.cause instanceof Error && isConnectionLost(error.cause))
+  : error instanceof Error && COORDINATOR_MOVED.has(typeOf(error));
+
 /**
  * The place in the group outlives its coordinator: the next one knows it. Without: the consumer ends, and the group waits for a dead
  * member.
@@ -75,12 +80,21 @@ const followCoordinator = (): void => {
       throw error;
     }
   };
-};
 
-/** KafkaJS gives up joining: at once, or after its few retries, whose last error has lost its type. */
-const mayJoinYet = (error: unknown): boolean => error instanceof KafkaJSNumberOfRetriesExceeded
-  ? !(error.cause instanceof Error && isConnectionLost(error.cause))
-  : error instanceof Error && COORDINATOR_MOVED.has(typeOf(error));
+  // Without: a coordinator that moves on while a member joins ends its consumer.
+  const joinAndSync = ConsumerGroup.prototype.joinAndSync;
+  ConsumerGroup.prototype.joinAndSync = async function joinWhoeverCoordinates() {
+    for (const until = Date.now() + JOIN_AGAIN_MS; ;) {
+      try {
+        await joinAndSync.call(this);
+        return;
+      } catch (error) {
+        if (!mayJoinYet(error) || Date.now() > until) throw error;
+        await sleep(LOOK_AGAIN_MS);
+      }
+    }
+  };
+};
 
 /**
  * A batch that was fetched before the member joined anew is dropped, and fetchers that find a reason to join at once join once.
@@ -102,20 +116,8 @@ const separateGenerations = (): void => {
 
   const joins = new WeakMap<ConsumerGroup, Promise<void>>();
   const joinAndSync = ConsumerGroup.prototype.joinAndSync;
-  // Without: a coordinator that moves on while a member joins ends its consumer.
-  const joinWhoeverCoordinates = async (group: ConsumerGroup): Promise<void> => {
-    for (const until = Date.now() + JOIN_AGAIN_MS; ;) {
-      try {
-        await joinAndSync.call(group);
-        return;
-      } catch (error) {
-        if (!mayJoinYet(error) || Date.now() > until) throw error;
-        await sleep(LOOK_AGAIN_MS);
-      }
-    }
-  };
   ConsumerGroup.prototype.joinAndSync = function joinOnce() {
-    const joining = joins.get(this) ?? joinWhoeverCoordinates(this).finally(() => joins.delete(this));
+    const joining = joins.get(this) ?? joinAndSync.call(this).finally(() => joins.delete(this));
     joins.set(this, joining);
     return joining;
   };

@@ -12,7 +12,8 @@ export type Failure = {
   splits: boolean;
 };
 
-type Answer = Omit<RecordMetadata, 'topicName'>;
+/** What a broker said of one partition of a request. */
+export type Answer = Omit<RecordMetadata, 'topicName'>;
 
 /** Answers of a leader that it gives before it appends anything. All others, also "not the leader", may come after. */
 const BEFORE_APPEND = new Set<unknown>([

@@ -1,12 +1,11 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { Producer, RecordMetadata } from 'kafkajs';
+import type { Producer } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { noteProduceTry, produceTryOf } from './kafkajs-network-patches';
-import { answersOf, failureOf, isLeaderMoved, type Failure } from './send-failure';
+import { answersOf, failureOf, isLeaderMoved, type Answer, type Failure } from './send-failure';
 import { createSendQueue, type Outgoing, type Waiting } from './send-queue';
 
 type Lane = { sending: boolean; busyUntil: number; pauseMs: number };
-type Answer = Omit<RecordMetadata, 'topicName'>;
 
 const RETRY_MS = { first: 50, most: 1_000 };
 const PROBE_MS = 1_000;
