@@ -2,7 +2,14 @@ import { setMaxListeners } from 'node:events';
 import { createWindow, type PartitionWindow } from './window';
 
 /** A partition that this member holds: what it has taken in of it, and what ends that work when it has to give the partition up. */
-export type Claim = { partition: number; window: PartitionWindow; ended: AbortController; paused: boolean };
+export type Claim = {
+  partition: number;
+  window: PartitionWindow;
+  ended: AbortController;
+  paused: boolean;
+  /** Which log it reads, by `logNumberOf`. */
+  log: number;
+};
 
 /** Keys, values and headers. A dead letter can take eight times as much as its original. */
 const WINDOW_BYTES = 8 * 1_024 * 1_024;
@@ -17,7 +24,7 @@ export const createClaims = (maxRecords: number) => {
 
   const claim = (partition: number): Claim => {
     const window = createWindow({ maxRecords, maxBytes: WINDOW_BYTES });
-    const claimed = { partition, window, ended: new AbortController(), paused: false };
+    const claimed = { partition, window, ended: new AbortController(), paused: false, log: 0 };
     // Each order on its way listens to it, and Node takes more than ten for a leak.
     setMaxListeners(0, claimed.ended.signal);
     claims.set(partition, claimed);

@@ -6,6 +6,7 @@ import { createClaims, type Claim } from './claims';
 import { createCommits } from './commits';
 import type { ConsumedRecord } from './dead-letter';
 import { fetchedFrom } from './fetched';
+import { logNumberOf } from './kafkajs-group-patches';
 import { createKeyQueue } from './key-queue';
 import { messageBytes } from './message-bytes';
 import { superviseConsumer, type Life } from './supervise';
@@ -99,29 +100,36 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, windowReco
   };
 
   /**
-   * A batch that begins elsewhere than where the partition was read to: retention cut the log off in front of it, or the topic was made
-   * anew. KafkaJS goes on at the beginning of the log in both cases.
+   * A batch need not begin where the partition was read to. Retention cut the log off in front of it, or the topic was made anew: then
+   * KafkaJS goes on at the beginning of the log. Or it asked twice from one position, while a leader moved.
+   * @returns the claim to go on with; undefined for a batch of a log that is gone
    */
-  const follow = (claim: Claim, from: bigint): Claim => {
+  const follow = (claim: Claim, from: bigint, log: number): Claim | undefined => {
     const { partition, window } = claim;
     const next = window.next();
-    if (next === undefined) window.begin(from);
-    if (next === undefined || from === next) return claim;
-    if (from > next) {
+    if (next === undefined) {
+      window.begin(from);
+      claim.log = log;
+    } else if (log > claim.log && from < next) {
+      logger.warn('the log begins anew', { topic, partition, offset: from, before: next });
+      return follow(claims.renew(claim, new Error('the log begins anew')), from, log);
+    } else if (from > next) {
       logger.warn('records were deleted before they were read', { topic, partition, offset: next, records: from - next });
       window.passTo(from);
-      return claim;
     }
-    logger.warn('the log begins anew', { topic, partition, offset: from, before: next });
-    return follow(claims.renew(claim, new Error('the log begins anew')), from);
+    return log < claim.log ? undefined : claim;
   };
 
   const eachBatch = ({ consumer, ended }: Life) => async ({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> => {
     const known = claims.of(batch.partition);
     if (stopping) await sleep(STOPPING_REST_MS);
     if (ended.aborted || stopping || known === undefined) return;
-    const claim = follow(known, fetchedFrom(batch));
-    if (takeAll(claim, batch.messages, consumer)) claim.window.passTo(BigInt(batch.lastOffset()) + 1n);
+    const from = fetchedFrom(batch);
+    const claim = follow(known, from, logNumberOf(batch));
+    if (claim === undefined) return;
+    const readTo = claim.window.next() ?? from;
+    const messages = from < readTo ? batch.messages.filter(({ offset }) => BigInt(offset) >= readTo) : batch.messages;
+    if (takeAll(claim, messages, consumer)) claim.window.passTo(BigInt(batch.lastOffset()) + 1n);
     const next = claim.window.next();
     if (next !== undefined) resolveOffset((next - 1n).toString());
     if (batch.messages.length >= BUSY.records) await sleep(BUSY.restMs);

@@ -75,6 +75,7 @@ declare module 'kafkajs/src/consumer/offsetManager' {
     coordinator: InternalBroker;
     getCoordinator(): Promise<InternalBroker>;
     commitOffsets(offsets: unknown): Promise<void>;
+    setDefaultOffset(of: { topic: string; partition: number }): Promise<void>;
   }
   export default OffsetManager;
 }
@@ -92,7 +93,7 @@ declare module 'kafkajs/src/consumer/consumerGroup' {
     leave(): Promise<void>;
     joinAndSync(): Promise<void>;
     heartbeat(options: { interval: number }): Promise<void>;
-    fetch(nodeId: string): Promise<object[]>;
+    fetch(nodeId: string): Promise<{ topic: string; partition: number }[]>;
     recoverFromFetch(error: Error): Promise<void>;
   }
   export default ConsumerGroup;

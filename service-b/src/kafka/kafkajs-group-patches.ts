@@ -161,6 +161,32 @@ const stopWhileJoining = (): void => {
   };
 };
 
+/** By topic and partition: how often KafkaJS went back to the beginning of the log, since the log did not have what was asked for. */
+const resets = new Map<string, number>();
+const resetsAtFetch = new WeakMap<object, number>();
+
+/**
+ * How often the log of a batch's partition had begun anew when the batch was asked for. Two batches of the same number can hold the same
+ * records: while a leader moves, the old one and the new one are asked from one position.
+ */
+export const logNumberOf = (batch: object): number => resetsAtFetch.get(batch) ?? 0;
+
+const numberLogs = (): void => {
+  const idOf = ({ topic, partition }: { topic: string; partition: number }): string => `${topic}/${partition}`;
+  const setDefaultOffset = OffsetManager.prototype.setDefaultOffset;
+  OffsetManager.prototype.setDefaultOffset = async function countResets(of) {
+    await setDefaultOffset.call(this, of);
+    resets.set(idOf(of), (resets.get(idOf(of)) ?? 0) + 1);
+  };
+  const fetch = ConsumerGroup.prototype.fetch;
+  ConsumerGroup.prototype.fetch = async function fetchNumbered(nodeId) {
+    const before = new Map(resets);
+    const batches = await fetch.call(this, nodeId);
+    for (const batch of batches) resetsAtFetch.set(batch, before.get(idOf(batch)) ?? 0);
+    return batches;
+  };
+};
+
 let done = false;
 
 /** Applies all of them to this process, once. */
@@ -172,4 +198,5 @@ export const patchGroups = (): void => {
   separateGenerations();
   stopEveryFetcher();
   stopWhileJoining();
+  numberLogs();
 };

@@ -50,6 +50,32 @@ describe('13 a leader moves', () => {
     expect([countOf(1), Math.max(...outcomes.values()), state.joins]).toEqual([110, 1, 1]);
   });
 
+  test('When the old leader and the new one are asked from one position, then nothing is dropped, passed by or handled twice', async () => {
+    const { kafka, state } = aCluster({ leaders: [1, 2, 1], logs: [records(10), [], []] });
+    const [answerOfOld, answerOfNew, gate] = [deferred(), deferred(), deferred()];
+    state.fetchWaits.set(1, answerOfOld.promise);
+    const { consumer, outcomes, lines } = consuming(kafka, () => gate.promise);
+    await until('the old leader is asked', () => state.joins === 1 && !state.fetchWaits.has(1));
+    state.leaders[0] = 2;
+    await until('the new one has answered', () => state.fetches.includes('0:0-9'));
+    state.logs[0]!.push(...records(10, 10));
+    await until('it has answered again', () => state.fetches.includes('0:10-19'));
+    state.fetchWaits.set(2, answerOfNew.promise);
+    await until('all of that is taken in', () => !state.fetchWaits.has(2));
+    answerOfOld.resolve();
+    await until('the old one has answered too', () => state.fetches.includes('0:0-19'));
+    state.fetchWaits.set(1, answerOfNew.promise);
+    await until('that is passed', () => !state.fetchWaits.has(1));
+    state.logs[0]!.push(...records(1, 20));
+    answerOfNew.resolve();
+    await until('it is read on', () => state.fetches.includes('0:20-20'));
+    expect([state.committed.get(0), lines.filter(({ message }) => message === 'the log begins anew')]).toEqual([undefined, []]);
+    gate.resolve();
+    await until('all are committed', () => state.committed.get(0) === 21);
+    await consumer.stop();
+    expect([outcomes.size, Math.max(...outcomes.values())]).toEqual([21, 1]);
+  });
+
   test('When the member joins anew while a batch is fetched, then what was fetched for the former generation moves no position', async () => {
     const { kafka, state } = aCluster({ leaders: [1, 2], logs: [[], records(100)] });
     const gate = deferred();
