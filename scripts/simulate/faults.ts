@@ -1,6 +1,6 @@
 import type { Random } from '../drill/random';
 import type { Clock } from './clock';
-import type { Cluster } from './cluster';
+import { GROUP_B, type Cluster } from './cluster';
 import type { createGroupsApi } from './groups-api';
 import type { Mishap, Network } from './network';
 import { CODE } from './partition';
@@ -14,7 +14,7 @@ export type Stage = {
   random: Random;
   network: Network;
   cluster: Cluster;
-  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance'>;
+  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance' | 'expel'>;
   a: Process<ServiceA>;
   members: Process<ServiceB>[];
   mishaps: Mishaps;
@@ -36,7 +36,8 @@ export type Mishaps = ReturnType<typeof createMishaps>;
 
 /** Codes that a broker may refuse a request with and be well again. */
 const refusals: Record<string, number[]> = {
-  Produce: [CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT, CODE.UNKNOWN_TOPIC_OR_PARTITION],
+  // The first: a yes without an offset, which is none.
+  Produce: [CODE.NONE, CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT, CODE.UNKNOWN_TOPIC_OR_PARTITION],
   // The last one comes of a broker that has just started, or just lost a replica.
   Fetch: [CODE.NOT_LEADER_FOR_PARTITION, CODE.UNKNOWN_TOPIC_OR_PARTITION],
   ListOffsets: [CODE.NOT_LEADER_FOR_PARTITION],
@@ -90,6 +91,8 @@ const spell = (kinds: Mishap['kind'][], apis: (string | undefined)[], odds: numb
   stage.mishaps.begin({ until: clock.now() + 200 + random.integer(4_000), odds: odds * random.next(), nodeId, api, kinds });
   return `${api ?? 'all'} at ${nodeId ?? 'all'}`;
 };
+
+const GROUPS = ['service-a-consumers', GROUP_B, GROUP_B];
 
 export const faults: Fault[] = [
   {
@@ -149,8 +152,24 @@ export const faults: Fault[] = [
   { name: 'requests are refused', weight: 3, run: spell(['refused'], ['Produce', 'Produce', 'Fetch', 'JoinGroup', 'SyncGroup', 'OffsetFetch', 'OffsetCommit', 'Heartbeat'], 1) },
   {
     name: 'a group rebalances', weight: 2, calm: true, run: ({ groups, random }) => {
-      const groupId = random.pick(['service-a-consumers', 'service-b-consumers', 'service-b-consumers']);
+      const groupId = random.pick(GROUPS);
       groups.rebalance(groupId);
+      return groupId;
+    },
+  },
+  {
+    name: 'the coordinator moves while a group joins', weight: 3, brokers: 2, calm: true, run: ({ clock, cluster, groups, random }) => {
+      const groupId = random.pick(GROUPS);
+      groups.rebalance(groupId);
+      const times = 1 + random.integer(3);
+      for (let i = 0; i < times; i += 1) clock.after(random.integer(1_500), () => cluster.moveOne(cluster.coordination(groupId)));
+      return `${groupId}, ${times} times`;
+    },
+  },
+  {
+    name: 'a member is taken for dead', weight: 2, calm: true, run: ({ groups, random }) => {
+      const groupId = random.pick(GROUPS);
+      groups.expel(groupId);
       return groupId;
     },
   },
@@ -163,6 +182,8 @@ export const faults: Fault[] = [
   {
     name: 'a process is restarted', weight: 2, run: (stage) => onProcess(stage, (process) => {
       process.terminate();
+      // What it stops may be looking for its leaders anew.
+      if (stage.cluster.nodeIds.length > 1 && stage.random.next() < 0.5) stage.cluster.moveSome();
       stage.clock.after(9_600 + stage.random.integer(500), process.begin);
     }),
   },

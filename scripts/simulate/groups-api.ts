@@ -21,12 +21,13 @@ type Fields = {
 const COMMIT_TIMEOUT_MS = 5_000;
 
 /** What brokers answer about groups: the leader of a partition of `__consumer_offsets` coordinates the groups that are kept there. */
-export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
+export const createGroupsApi = ({ cluster, clock, random, trace, onCommit, onViolation }: {
   cluster: Cluster;
   clock: Clock;
   random: Random;
   trace: (what: string) => void;
   onCommit: (groupId: string, topic: string, partition: number, offset: string) => void;
+  onViolation: (what: string) => void;
 }) => {
   const groups = new Map<string, Group>();
   /** Until when the coordinator of a group is still reading what it takes over. */
@@ -97,6 +98,8 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
         }
         for (const { topic, partitions } of topics) {
           for (const { partition, offset } of partitions) {
+            const before = Number(group.offsets.get(`${topic}/${partition}`) ?? 0);
+            if (Number(offset) < before) onViolation(`${groupId} went back from ${before} to ${offset.toString()} of ${topic}/${partition}`);
             group.offsets.set(`${topic}/${partition}`, offset.toString());
             onCommit(groupId, topic, partition, offset.toString());
           }
@@ -109,6 +112,9 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
   return {
     handlers,
     committed: (groupId: string, topic: string, partition: number): string | undefined => groupOf(groupId).offsets.get(`${topic}/${partition}`),
+    expel: (groupId: string): void => groupOf(groupId).expel(),
+    /** Groups with members. */
+    alive: (): string[] => [...groups].filter(([, { size }]) => size() > 0).map(([groupId]) => groupId),
     rebalance: (groupId: string): void => groupOf(groupId).rebalance(),
     /** The groups that this partition's leader coordinates have a new coordinator. */
     moved: (partition: Partition): void => {

@@ -103,6 +103,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
 
   return {
     offsets,
+    size: (): number => members.size,
     join: ({ memberId, sessionTimeout, rebalanceTimeout, groupProtocols }: {
       memberId: string; sessionTimeout: number; rebalanceTimeout: number; groupProtocols: Protocol[];
     }, answer: (answer: JoinAnswer) => void): void => {
@@ -173,6 +174,11 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     /** As when a member with new wishes comes. */
     rebalance: (): void => {
       if (state === 'stable') prepare();
+    },
+    /** The coordinator takes a member for dead. */
+    expel: (): void => {
+      const there = [...members.values()];
+      if (there.length > 0 && state === 'stable') remove(random.pick(there));
     },
     /** Another broker coordinates it from now on: it knows what was stored, and whoever waits for an answer has asked the wrong one. */
     handOver: (): void => {
