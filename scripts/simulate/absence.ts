@@ -11,7 +11,7 @@ const MOST_MS = {
   frozen: { accepted: { elsewhere: 3_300, there: 7_500 }, paid: { elsewhere: 6_500, there: 8_500 } },
   killed: { accepted: { elsewhere: 3_300, there: 4_500 }, paid: { elsewhere: 3_300, there: 4_500 } },
   // It goes on leading.
-  'out of reach': { accepted: { elsewhere: 1_000, there: Infinity }, paid: { elsewhere: 9_000, there: Infinity } },
+  unreachable: { accepted: { elsewhere: 1_000, there: Infinity }, paid: { elsewhere: 9_000, there: Infinity } },
 };
 
 export type Absence = ReturnType<typeof createAbsence>;
@@ -20,7 +20,7 @@ export type Absence = ReturnType<typeof createAbsence>;
 export const createAbsence = ({ clock, random, network, cluster, trace }: Pick<Stage, 'clock' | 'random' | 'network' | 'cluster'> & {
   trace: (what: string) => void;
 }) => {
-  const how = random.pick(['frozen', 'frozen', 'killed', 'out of reach'] as const);
+  const how = random.pick(['frozen', 'frozen', 'killed', 'unreachable'] as const);
   const nodeId = random.pick(cluster.nodeIds);
   const led = new Set<string>();
   const late: string[] = [];
@@ -41,7 +41,7 @@ export const createAbsence = ({ clock, random, network, cluster, trace }: Pick<S
     begin: (inMs: number): void => void clock.after(inMs, () => {
       since = clock.now();
       for (const { topic, id, leader } of cluster.partitions()) if (leader() === nodeId) led.add(`${topic}/${id}`);
-      coordinated = how !== 'out of reach' || cluster.coordination(GROUP_B).leader() !== nodeId;
+      coordinated = how !== 'unreachable' || cluster.coordination(GROUP_B).leader() !== nodeId;
       if (how === 'frozen') cluster.freeze(nodeId);
       else if (how === 'killed') cluster.stop(nodeId, false);
       else network.cut(nodeId);

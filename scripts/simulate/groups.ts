@@ -178,7 +178,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     /** The coordinator takes a member for dead. */
     expel: (): void => {
       const there = [...members.values()];
-      if (there.length > 0 && state === 'stable') remove(random.pick(there));
+      if (state === 'stable') remove(random.pick(there));
     },
     /** Another broker coordinates it from now on: it knows what was stored, and whoever waits for an answer has asked the wrong one. */
     handOver: (): void => {
@@ -189,7 +189,6 @@ export const createGroup = ({ groupId, clock, random, trace }: {
         member.session?.cancel();
       }
       deadline?.cancel();
-      deadline = undefined;
       given.clear();
       members.clear();
       for (const [id, member] of stored.members) members.set(id, member);

@@ -106,7 +106,7 @@ export const createLoad = ({ clock, random, a, sends, onAccepted, trace }: {
       clock.after(PATIENCE_MS, () => done(() => unknown('waited in vain')));
       service.placeOrder(order).then(() => done(() => accept(wanted, order, service)), (error: unknown) => done(() => {
         const name = error instanceof Error ? error.name : String(error);
-        if (name === 'OrderConflictError') return conflict();
+        if (name === 'OrderConflictError') return void conflict();
         if (name !== 'BrokerUnavailableError' && !CERTAIN.includes(name)) violations.push(`POST was answered with ${name}`);
         if (!CERTAIN.includes(name)) wanted.doubts.add(service);
         again(`refused: ${name}`, contest === 'refused' && random.next() < 0.5 ? other : order);

@@ -50,13 +50,12 @@ export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
     }, actor);
   };
 
+  const breakLater = (connection: Connection): void => close(connection, 'error', 2_000 + random.integer(8_000));
+
   const deliver = (connection: Connection, request: Arrived, what: object): void => {
     const { nodeId, actor, socket } = connection;
     if (!connection.open) return;
-    if (cut.has(nodeId)) {
-      close(connection, 'error', 2_000 + random.integer(8_000));
-      return;
-    }
+    if (cut.has(nodeId)) return void breakLater(connection);
     connection.lastOut = Math.max(connection.lastOut, clock.now() + latency(nodeId));
     clock.after(connection.lastOut - clock.now(), () => {
       if (!connection.open) return;
@@ -88,10 +87,7 @@ export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
       connection.busy = false;
       next(connection);
     };
-    if (how?.kind === 'before') {
-      close(connection, 'end');
-      return;
-    }
+    if (how?.kind === 'before') return void close(connection, 'end');
     serve(nodeId, request, how?.kind === 'refused' ? how.code : undefined, (what) => {
       if (!connection.open || !up.has(nodeId)) return;
       if (how?.kind === 'after') cutShort(connection, request, what);
@@ -117,7 +113,7 @@ export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
       if (!connection.open) return false;
       sends.onRequest(actor, nodeId, request);
       if (cut.has(nodeId)) {
-        close(connection, 'error', 2_000 + random.integer(8_000));
+        breakLater(connection);
         return false;
       }
       connection.lastIn = Math.max(connection.lastIn, clock.now() + latency(nodeId));

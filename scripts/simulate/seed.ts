@@ -5,9 +5,10 @@ import { createAbsence } from './absence';
 import { createApi } from './api';
 import { createClock } from './clock';
 import { createCluster, GROUP_B } from './cluster';
-import { createMishaps, heal, planFaults, type Stage } from './faults';
+import { heal, planFaults, type Stage } from './faults';
 import { createInTouch } from './in-touch';
 import { createLoad } from './load';
+import { createMishaps } from './mishaps';
 import { createNetwork, hostOf } from './network';
 import { disturb } from './others';
 import { createGroupsApi } from './groups-api';
@@ -119,7 +120,9 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
   const stage: Stage = { clock, random, network, cluster, groups, a, members, mishaps };
   const load = createLoad({ clock, random, a, sends, trace, onAccepted: (...order) => absence?.onAccepted(...order) });
   const inTouch = createInTouch({ clock, processes: [a, ...members], onViolation: violate });
-  const left = (): string[] => unsettled({ cluster, load, a, members, groups: groups.alive(), committed: (topic, id) => groups.committed(GROUP_B, topic, id) });
+  const left = (): string[] => unsettled({
+    cluster, load, a, members, groups: groups.alive(), committed: (topic, id) => groups.committed(GROUP_B, topic, id),
+  });
 
   const begin = (): { healedAt: number } => {
     const faultMs = (absence === undefined ? 3_000 : 12_000) + random.integer(12_000);
