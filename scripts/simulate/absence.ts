@@ -8,7 +8,7 @@ import type { Logs } from './settled';
  * others lead, and through one that the broker led. A frozen replica counts as away after 3 s; a request to a frozen leader is out for 6 s.
  */
 const MOST_MS = {
-  frozen: { accepted: { elsewhere: 3_300, there: 7_500 }, paid: { elsewhere: 6_500, there: 8_500 } },
+  frozen: { accepted: { elsewhere: 3_300, there: 7_500 }, paid: { elsewhere: 8_000, there: 12_000 } },
   killed: { accepted: { elsewhere: 3_300, there: 4_500 }, paid: { elsewhere: 3_300, there: 4_500 } },
   // It goes on leading.
   unreachable: { accepted: { elsewhere: 1_000, there: Infinity }, paid: { elsewhere: 9_000, there: Infinity } },

@@ -14,7 +14,7 @@ export type Stage = {
   random: Random;
   network: Network;
   cluster: Cluster;
-  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance' | 'expel'>;
+  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance' | 'expel' | 'whenJoining'>;
   a: Process<ServiceA>;
   members: Process<ServiceB>[];
   mishaps: Mishaps;
@@ -121,8 +121,10 @@ export const faults: Fault[] = [
     name: 'the coordinator moves while a group joins', weight: 3, brokers: 2, calm: true, run: ({ clock, cluster, groups, random }) => {
       const groupId = random.pick(GROUPS);
       groups.rebalance(groupId);
-      const times = 1 + random.integer(3);
-      for (let i = 0; i < times; i += 1) clock.after(random.integer(1_500), () => cluster.moveOne(cluster.coordination(groupId)));
+      const times = 1 + random.integer(4);
+      groups.whenJoining(groupId, () => {
+        for (let i = 0; i < times; i += 1) clock.after(i * random.integer(500), () => cluster.moveOne(cluster.coordination(groupId)));
+      });
       return `${groupId}, ${times} times`;
     },
   },
@@ -154,6 +156,18 @@ export const faults: Fault[] = [
     }),
   },
 ];
+
+/** The services start while the brokers are not there yet, or far away. @returns what is so */
+export const beginBadly = (stage: Stage): string => {
+  const { cluster, network, random } = stage;
+  const slow = random.next() < 0.5;
+  for (const nodeId of cluster.nodeIds) {
+    if (slow) network.slowDown(nodeId, 300);
+    else cluster.stop(nodeId, false);
+    restartLater(stage, () => (slow ? network.slowDown(nodeId, 0) : cluster.start(nodeId)), 5_000);
+  }
+  return slow ? 'the brokers are far away' : 'the brokers are not there yet';
+};
 
 /** Sets some faults, drawn by their weights, into the time from now to `ms` later; in `calm` only those that break nothing. */
 export const planFaults = (stage: Stage, { count, ms, calm, trace }: {

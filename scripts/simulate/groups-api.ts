@@ -21,15 +21,16 @@ type Fields = {
 const COMMIT_TIMEOUT_MS = 5_000;
 
 /** What brokers answer about groups: the leader of a partition of `__consumer_offsets` coordinates the groups that are kept there. */
-export const createGroupsApi = ({ cluster, clock, random, trace, onCommit, onViolation }: {
+export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
   cluster: Cluster;
   clock: Clock;
   random: Random;
   trace: (what: string) => void;
   onCommit: (groupId: string, topic: string, partition: number, offset: string) => void;
-  onViolation: (what: string) => void;
 }) => {
   const groups = new Map<string, Group>();
+  /** Who waits for the next member that joins a group. */
+  const awaited = new Map<string, () => void>();
   /** Until when the coordinator of a group is still reading what it takes over. */
   const loading = new Map<Partition, number>();
 
@@ -58,6 +59,8 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit, onVio
       });
     },
     JoinGroup: (nodeId, fields, answer) => {
+      awaited.get(fields.groupId)?.();
+      awaited.delete(fields.groupId);
       const errorCode = notCoordinating(nodeId, fields.groupId);
       if (errorCode === CODE.NONE) groupOf(fields.groupId).join(fields, (joined) => answer({ ...NO_THROTTLE, ...joined }));
       else answer({ ...NO_THROTTLE, errorCode, generationId: -1, groupProtocol: '', leaderId: '', memberId: fields.memberId, members: [] });
@@ -98,8 +101,6 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit, onVio
         }
         for (const { topic, partitions } of topics) {
           for (const { partition, offset } of partitions) {
-            const before = Number(group.offsets.get(`${topic}/${partition}`) ?? 0);
-            if (Number(offset) < before) onViolation(`${groupId} went back from ${before} to ${offset.toString()} of ${topic}/${partition}`);
             group.offsets.set(`${topic}/${partition}`, offset.toString());
             onCommit(groupId, topic, partition, offset.toString());
           }
@@ -112,6 +113,7 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit, onVio
   return {
     handlers,
     committed: (groupId: string, topic: string, partition: number): string | undefined => groupOf(groupId).offsets.get(`${topic}/${partition}`),
+    whenJoining: (groupId: string, hear: () => void): void => void awaited.set(groupId, hear),
     expel: (groupId: string): void => groupOf(groupId).expel(),
     /** Groups with members. */
     alive: (): string[] => [...groups].filter(([, { size }]) => size() > 0).map(([groupId]) => groupId),

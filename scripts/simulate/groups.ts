@@ -54,9 +54,15 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     extendSession(member);
   };
 
+  const patience = (): number => Math.max(...[...members.values()].map(({ rebalanceMs }) => rebalanceMs), 1);
+
+  /** Whoever joined and did not ask for its assignment, though it may send heartbeats. */
+  const expelWhoLeftOut = (): void => {
+    for (const member of [...members.values()]) if (member.syncing === undefined) remove(member);
+  };
+
   const complete = (): void => {
     deadline?.cancel();
-    deadline = undefined;
     for (const member of members.values()) {
       if (member.joining !== undefined) continue;
       member.session?.cancel();
@@ -71,6 +77,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     if (!members.has(leaderId)) leaderId = members.keys().next().value!;
     become('completing');
     for (const member of members.values()) answerJoin(member);
+    deadline = clock.after(patience(), expelWhoLeftOut);
   };
 
   const completeIfAll = (): void => {
@@ -84,8 +91,8 @@ export const createGroup = ({ groupId, clock, random, trace }: {
       member.syncing = undefined;
     }
     become('preparing');
-    const patience = Math.max(...[...members.values()].map(({ rebalanceMs }) => rebalanceMs), 1);
-    deadline = clock.after(patience, complete);
+    deadline?.cancel();
+    deadline = clock.after(patience(), complete);
     completeIfAll();
   };
 
@@ -147,6 +154,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
         one.syncing?.({ errorCode: CODE.NONE, memberAssignment: one.assignment });
         one.syncing = undefined;
       }
+      deadline?.cancel();
       become('stable');
       store();
     },

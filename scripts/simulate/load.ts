@@ -26,6 +26,7 @@ const RETRY_MS = 250;
 /** How long a client waits for an answer. */
 const PATIENCE_MS = 15_000;
 const rank = { pending: 0, failed: 1, completed: 2 } as const;
+const CONTESTS = ['never', 'never', 'never', 'never', 'at once', 'accepted', 'refused', 'refused'] as const;
 /** The broker has nothing of what was refused so. */
 const CERTAIN = ['NotAppendedError', 'QueueFullError'];
 
@@ -147,10 +148,9 @@ export const createLoad = ({ clock, random, a, sends, onAccepted, trace }: {
       const ids = [...accepted.keys()];
       if (ids.length > 0) look(random.pick(ids));
     },
-    post: (): void => {
+    post: (contest: Wanted['contest'] = random.pick(CONTESTS)): void => {
       posted += 1;
       const order = anOrder(random);
-      const contest = random.pick(['never', 'never', 'never', 'never', 'at once', 'accepted', 'refused', 'refused'] as const);
       const wanted: Wanted = {
         orderId: order.orderId, orders: [order, { ...order, userId: 'another' }], contest, postedAt: clock.now(), open: 0, doubts: new Set(),
       };

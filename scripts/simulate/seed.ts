@@ -5,7 +5,7 @@ import { createAbsence } from './absence';
 import { createApi } from './api';
 import { createClock } from './clock';
 import { createCluster, GROUP_B } from './cluster';
-import { heal, planFaults, type Stage } from './faults';
+import { beginBadly, heal, planFaults, type Stage } from './faults';
 import { createInTouch } from './in-touch';
 import { createLoad } from './load';
 import { createMishaps } from './mishaps';
@@ -83,11 +83,16 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
   const network = createNetwork({ clock, random, sends, trace, mishap: mishaps.of, serve: (...request) => serve(...request) });
   const cluster = createCluster({ brokers, clock, random, network, trace, onMoved: (partition) => groups.moved(partition) });
   const commits: CommitSample[] = [];
+  const committed = new Map<number, number>();
   const groups = createGroupsApi({
-    cluster, clock, random, trace, onViolation: violate,
+    cluster, clock, random, trace,
     onCommit: (groupId, topic, partition, offset) => {
       trace(`committed by ${groupId}: ${topic}/${partition} ${offset}`);
-      if (groupId === GROUP_B) commits.push({ at: clock.now(), offsets: new Map([[partition, Number(offset)]]) });
+      if (groupId !== GROUP_B) return;
+      const before = committed.get(partition) ?? 0;
+      if (Number(offset) < before) violate(`the committed offset of ${topic}/${partition} went back from ${before} to ${offset}`);
+      committed.set(partition, Number(offset));
+      commits.push({ at: clock.now(), offsets: new Map([[partition, Number(offset)]]) });
     },
   });
   const topics = createTopicsApi({ cluster, network, clock, trace, fetchMax: random.pick([1, 5, 50, 500]) });
@@ -127,11 +132,18 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
   const begin = (): { healedAt: number } => {
     const faultMs = (absence === undefined ? 3_000 : 12_000) + random.integer(12_000);
     trace(`seed ${seed}: ${brokers} brokers, ${members.length} members,${calm ? ' calm,' : ''} ${JSON.stringify({ ...settings, windowRecords })}, faults for ${faultMs} ms`);
+    if (absence === undefined && !calm && random.next() < 0.25) trace(`* ${beginBadly(stage)}`);
     a.begin();
     members.forEach(({ begin: beginMember }, i) => clock.after(absence === undefined ? i * random.integer(5_000) : 0, beginMember));
     const firstMs = random.pick([0, 1_500, 1_500]);
-    if (absence !== undefined) absence.begin(2_000 + random.integer(2_000));
-    else clock.after(firstMs, () => planFaults(stage, { count: 1 + random.integer(8), ms: faultMs, calm, trace }));
+    if (absence !== undefined) {
+      const inMs = 2_000 + random.integer(2_000);
+      absence.begin(inMs);
+      // Some requests are under way at that moment.
+      for (let i = 0; i < 6; i += 1) clock.after(inMs - 8 + i, () => load.post('refused'));
+    } else {
+      clock.after(firstMs, () => planFaults(stage, { count: 1 + random.integer(8), ms: faultMs, calm, trace }));
+    }
     const orders = absence === undefined ? 10 + random.integer(50) : 60;
     for (let posted = 0; posted < orders;) {
       const burst = Math.min(orders - posted, absence === undefined ? random.pick([1, 1, 2, 5, 20]) : 1);

@@ -23,9 +23,10 @@ export const createSends = ({ connectionsLast, onViolation }: { connectionsLast:
     return told;
   };
   // A value is sent by one process alone: it holds an id or a time of its own.
-  const of = (fields: unknown) => (fields as Produce).topicData.flatMap(({ topic, partitions }) => partitions.map(({ partition, messages }) => ({
-    topic, partition, keys: messages.map(({ key }) => String(key)), ids: messages.map(({ value }) => `${topic} ${String(value)}`),
-  })));
+  const of = (fields: unknown) => (fields as Produce).topicData.flatMap(({ topic, partitions }) =>
+    partitions.map(({ partition, messages }) => ({
+      topic, partition, keys: messages.map(({ key }) => String(key)), ids: messages.map(({ value }) => `${topic} ${String(value)}`),
+    })));
 
   return {
     /** A request leaves the process. */
