@@ -26,7 +26,7 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
   clock: Clock;
   random: Random;
   trace: (what: string) => void;
-  onCommit: (groupId: string, topic: string, partition: number, offset: string) => void;
+  onCommit: (groupId: string, topic: string, partition: number, offset: string, memberId: string) => void;
 }) => {
   const groups = new Map<string, Group>();
   /** Who waits for the next member that joins a group. */
@@ -102,7 +102,7 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
         for (const { topic, partitions } of topics) {
           for (const { partition, offset } of partitions) {
             group.offsets.set(`${topic}/${partition}`, offset.toString());
-            onCommit(groupId, topic, partition, offset.toString());
+            onCommit(groupId, topic, partition, offset.toString(), fields.memberId);
           }
         }
         reply(CODE.NONE);

@@ -1,6 +1,6 @@
 import type { Random } from '../drill/random';
 import type { Clock } from './clock';
-import { newMember, NOTHING, refuseJoin, refuseSync, sameProtocols, type JoinAnswer, type Member, type Protocol, type SyncAnswer } from './member';
+import { newMember, NOTHING, patienceWith, refuseJoin, refuseSync, sameProtocols, type JoinAnswer, type Member, type Protocol, type SyncAnswer } from './member';
 import { CODE } from './partition';
 
 type State = 'empty' | 'preparing' | 'completing' | 'stable';
@@ -54,8 +54,6 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     extendSession(member);
   };
 
-  const patience = (): number => Math.max(...[...members.values()].map(({ rebalanceMs }) => rebalanceMs), 1);
-
   /** Whoever joined and did not ask for its assignment, though it may send heartbeats. */
   const expelWhoLeftOut = (): void => {
     for (const member of [...members.values()]) if (member.syncing === undefined) remove(member);
@@ -77,7 +75,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     if (!members.has(leaderId)) leaderId = members.keys().next().value!;
     become('completing');
     for (const member of members.values()) answerJoin(member);
-    deadline = clock.after(patience(), expelWhoLeftOut);
+    deadline = clock.after(patienceWith(members), expelWhoLeftOut);
   };
 
   const completeIfAll = (): void => {
@@ -92,7 +90,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     }
     become('preparing');
     deadline?.cancel();
-    deadline = clock.after(patience(), complete);
+    deadline = clock.after(patienceWith(members), complete);
     completeIfAll();
   };
 
