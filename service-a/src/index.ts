@@ -65,9 +65,10 @@ const start = async (env: Env): Promise<void> => {
     publish: async (orderId, event, parent) => {
       const key = Buffer.from(orderId);
       const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });
-      const position = await endWith(span, publisher.publish(key, Buffer.from(event), { ...span.trace }), positionAttributes);
-      logReader.expectOwn({ ...position, orderId });
-      trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, ...position });
+      const headers = span.trace === undefined ? {} : { ...span.trace };
+      const { partition, offset } = await endWith(span, publisher.publish(key, Buffer.from(event), headers), positionAttributes);
+      logReader.expectOwn({ partition, offset, orderId });
+      trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, partition, offset });
     },
   });
   const follower = createFollower({

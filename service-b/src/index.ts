@@ -71,9 +71,9 @@ const start = async (env: Env): Promise<void> => {
     publishPayment: async (event, { partition, message, trace }, signal) => {
       const { orderId, paymentId } = event.data;
       const outcome = { key: Buffer.from(orderId), value: paymentCompletedText(event), fallbackPartition: partition };
-      const position = await publishWithin(trace, payments, outcome, signal);
+      const { partition: at, offset } = await publishWithin(trace, payments, outcome, signal);
       metrics.finished('paid', message.timestamp);
-      trail.log('payment published', { orderId, paymentId, traceId: traceIdOf(trace), topic: payments.topic, ...position });
+      trail.log('payment published', { orderId, paymentId, traceId: traceIdOf(trace), topic: payments.topic, partition: at, offset });
     },
     publishDeadLetter: async ({ record, error, retryCount }, signal) => {
       const { key } = record.message;
@@ -94,7 +94,8 @@ const start = async (env: Env): Promise<void> => {
     topic: env.ORDERS_TOPIC,
     groupId: env.KAFKA_GROUP_ID,
     process: (record, signal) => {
-      const { topic, partition, message: { key, headers, offset } } = record;
+      const { topic, partition, message } = record;
+      const { key, headers, offset } = message;
       const parent = traceOf(headers);
       const attributes = () => ({
         ...recordAttributes('process', topic, key), ...positionAttributes({ partition, offset }), 'messaging.consumer.group.name': env.KAFKA_GROUP_ID,
@@ -103,7 +104,7 @@ const start = async (env: Env): Promise<void> => {
       const links = parent !== undefined && redriveCountOf(headers) > 0 ? [parent] : [];
       const span = tracer.start('consumer', `process ${topic}`, { parent, links, attributes });
       trail.log('order consumed', { orderId: key?.toString().slice(0, 64), traceId: traceIdOf(span.trace), topic, partition, offset });
-      return endWith(span, processOrder({ ...record, trace: span.trace }, signal));
+      return endWith(span, processOrder({ topic, partition, message, trace: span.trace }, signal));
     },
     onJoin: metrics.joined,
     onRestart: metrics.restarted,

@@ -92,6 +92,9 @@ export const headersOf = (block: HeaderBlock): IHeaders => {
   });
 };
 
+/** Headers that are to be sent and are read no more. */
+export const sealed = (block: HeaderBlock): IHeaders => ({ [BLOCK]: block });
+
 const isOnBlock = (headers: object): headers is { [BLOCK]: HeaderBlock } => BLOCK in headers;
 
 /** Characters; their number is a varint of one byte. */

@@ -132,13 +132,13 @@ const tellEachPartition = (): void => {
 
 /** What became of the request that a message was last part of. */
 type Try = { error?: Error };
-const tries = new WeakMap<object, Try>();
+const TRY = Symbol('the last produce request with this message');
+type Tried = { [TRY]?: Try | undefined };
 
 /** The last produce request with this message; undefined when it was part of none, so that nobody can hold it. */
-export const produceTryOf = (message: object): Try | undefined => tries.get(message);
+export const produceTryOf = (message: object): Try | undefined => (message as Tried)[TRY];
 export const noteProduceTry = (message: object, made?: Try): void => {
-  if (made === undefined) tries.delete(message);
-  else tries.set(message, made);
+  (message as Tried)[TRY] = made;
 };
 
 /**
@@ -150,7 +150,7 @@ const noteProduceTries = (): void => {
   Broker.prototype.produce = async function produceAndNote(request) {
     const made: Try = {};
     for (const { partitions } of request.topicData) {
-      for (const { messages } of partitions) for (const message of messages) tries.set(message, made);
+      for (const { messages } of partitions) for (const message of messages) noteProduceTry(message, made);
     }
     try {
       return await produce.call(this, request);

@@ -30,12 +30,13 @@ export const createPublisher = (deps: Omit<Parameters<typeof createSending>[0], 
      * Resolves once all in-sync replicas hold the record.
      * @throws the reason of `signal`, if it aborts first
      */
-    publish: ({ headers = {}, ...record }: OutcomeRecord, signal: AbortSignal): Promise<Position> => new Promise((resolve, reject) => {
+    publish: (record: OutcomeRecord, signal: AbortSignal): Promise<Position> => new Promise((resolve, reject) => {
+      const { key, value, headers = {}, fallbackPartition } = record;
       const isOver = (): boolean => {
         if (signal.aborted) reject(signal.reason as Error);
         return signal.aborted;
       };
-      sending.add({ ...record, headers, isOver, acknowledged: resolve, failed: () => !isOver() });
+      sending.add({ key, value, headers, fallbackPartition, isOver, acknowledged: resolve, failed: () => !isOver() });
     }),
   };
 };

@@ -1,6 +1,6 @@
 import { KafkaJSError, type IHeaders } from 'kafkajs';
 import { placeOf, type Leaders, type PlacedMessage } from './partitioner';
-import { blockOf, headersOf } from './record-headers';
+import { blockOf, sealed } from './record-headers';
 import type { Failure } from './send-failure';
 
 /** Where a record was appended. */
@@ -22,7 +22,11 @@ export type Outgoing = {
 };
 
 /** `together`: the most records of its partition that may go with it; what is refused for its size is tried again in halves. */
-export type Waiting = Outgoing & { message: PlacedMessage & { partition: number; leader: number }; bytes: number; together: number };
+export type Waiting = Pick<Outgoing, 'isOver' | 'acknowledged' | 'failed'> & {
+  message: PlacedMessage & { partition: number; leader: number };
+  bytes: number;
+  together: number;
+};
 
 /** Stands for the leader while none is known. A lone record finds out. */
 const UNKNOWN = -1;
@@ -59,7 +63,7 @@ export const createSendQueue = ({ onWork, onEmpty }: {
   let bytes = 0;
 
   const enqueue = (waiting: Waiting): void => {
-    const partition = leaders.length === 0 ? undefined : placeOf(waiting, leaders.length);
+    const partition = leaders.length === 0 ? undefined : placeOf(waiting.message, leaders.length);
     if (partition === undefined) unplaced.push(waiting);
     else queues[partition]!.push(waiting);
     onWork(partition === undefined ? UNKNOWN : leaders[partition]!);
@@ -124,12 +128,13 @@ export const createSendQueue = ({ onWork, onEmpty }: {
 
   return {
     add: (outgoing: Outgoing): void => {
-      const { key, value, fallbackPartition } = outgoing;
+      const { key, value, fallbackPartition, isOver, acknowledged, failed } = outgoing;
       // Written out once: they are counted here, and sent as they are.
       const block = blockOf(outgoing.headers);
-      const message = { key, value, headers: headersOf(block), fallbackPartition, place, partition: -1, leader: UNKNOWN };
+      const message = { key, value, headers: sealed(block), fallbackPartition, place, partition: -1, leader: UNKNOWN };
       const size = OVERHEAD_BYTES + lengthOf(key) + lengthOf(value) + block.bytes.length;
-      const waiting = { ...outgoing, message, bytes: size, together: Infinity };
+      // Named one by one: a spread costs as much as all else here.
+      const waiting: Waiting = { message, isOver, acknowledged, failed, bytes: size, together: Infinity };
       records += 1;
       bytes += waiting.bytes;
       enqueue(waiting);
@@ -155,7 +160,7 @@ export const createSendQueue = ({ onWork, onEmpty }: {
       if (behind) again.forEach(enqueue);
       else if (leaders.length === 0) unplaced = [...again, ...unplaced];
       else queues = queues.map((queue, partition) => {
-        const own = again.filter((waiting) => placeOf(waiting, leaders.length) === partition);
+        const own = again.filter((waiting) => placeOf(waiting.message, leaders.length) === partition);
         return own.length === 0 ? queue : [...own, ...queue];
       });
       for (const leader of new Set(leaders)) onWork(leader);

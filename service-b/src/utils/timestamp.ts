@@ -5,8 +5,14 @@ const TIMESTAMP = new RegExp([
   /(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/,
 ].map(({ source }) => source).join(''));
 
+/** As `toISOString` writes it, and nearly every producer. */
+const PLAIN = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
+
+/** A day that its month does not have counts on into the next month. */
+const isOnDay = (instant: number, day: string): boolean => new Date(instant).getUTCDate() === Number(day);
 
 /**
  * The instant that a timestamp stands for, in milliseconds since 1970: RFC 3339 in full, and the same without seconds. Digits beyond the
@@ -14,12 +20,16 @@ const DAY_MS = 86_400_000;
  * @returns NaN when it stands for none
  */
 export const instantOf = (text: string): number => {
+  // A third of the time that the parts take, for what is read several times of each order.
+  if (PLAIN.test(text)) {
+    const instant = Date.parse(text);
+    return isOnDay(instant, text.slice(8, 10)) ? instant : NaN;
+  }
   const [, date, time, second = '00', fraction = '', sign, hours, minutes] = TIMESTAMP.exec(text) ?? [];
   if (date === undefined) return NaN;
   const isLeap = second === '60';
   const local = Date.parse(`${date}T${time}:${isLeap ? '59' : second}.${fraction.slice(0, 3).padEnd(3, '0')}Z`);
-  // A day that its month does not have counts on into the next month.
-  if (new Date(local).getUTCDate() !== Number(date.slice(-2))) return NaN;
+  if (!isOnDay(local, date.slice(-2))) return NaN;
   const offset = sign === undefined ? 0 : Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * MINUTE_MS;
   const instant = local - offset;
   if (!isLeap) return instant;
