@@ -14,7 +14,8 @@ export class FakeSocket extends EventEmitter {
   unref = (): this => this;
 }
 
-export type Arrived = Request & { correlationId: number };
+/** `answer`: what the broker has done with it, where it froze before it could tell. */
+export type Arrived = Request & { correlationId: number; answer?: object };
 
 export type Connection = {
   socket: FakeSocket;

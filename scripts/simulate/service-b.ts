@@ -60,8 +60,10 @@ export const startServiceB = ({ brokers, settings, windowRecords, place, logger 
   payments.start();
   deadLetters.start();
   consumer.start();
+  const inTouch = (): boolean => payments.healthy() && deadLetters.healthy() && consumer.healthy();
   return {
-    ready: (): boolean => payments.healthy() && deadLetters.healthy() && consumer.healthy() && consumer.standing().length === 0,
+    inTouch,
+    ready: (): boolean => inTouch() && consumer.standing().length === 0,
     /** As on SIGTERM. */
     stop: async (): Promise<void> => {
       await consumer.stop();

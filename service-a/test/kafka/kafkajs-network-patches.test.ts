@@ -88,6 +88,15 @@ describe('13 somebody is asked of the cluster', () => {
     const brokers = aPool({ 1: silent, 2: other });
     for (let time = 0; time < 20; time += 1) expect(await brokers.findConnectedBroker()).toBe(other);
   });
+
+  test('When no broker is known yet and the first address has fallen silent, then another one is asked', async () => {
+    const [silent, other] = [aBroker(false), aBroker(true)];
+    const brokers = bare(BrokerPool, {
+      brokers: {}, seedBroker: silent, connect: async () => undefined,
+      createSeedBroker: async () => { Object.assign(brokers, { seedBroker: other }); },
+    });
+    expect(await brokers.findConnectedBroker()).toBe(other);
+  });
 });
 
 test('13 When a partition of a produce request is refused, then the error tells what became of each', async () => {

@@ -41,14 +41,19 @@ export const createCommits = ({ topic, member, offsets, logger }: {
     if (!stopping) timer = setTimeout(() => void commitForever(), INTERVAL_MS);
   };
 
+  const forget = (): void => {
+    committed = new Map();
+  };
+
   return {
     start: (): void => void commitForever(),
     /** Does not wait for a request that is under way: whoever joins its group anew has no time for that. */
-    commitAtOnce: (): void => void commitNow(),
-    /** Forgets what was committed: another member may have committed since. */
-    forget: (): void => {
-      committed = new Map();
+    commitAtOnce: (): void => {
+      // Nobody knows which of two comes last: so what is committed is sent once more.
+      void Promise.all([commitNow(), last]).then(forget);
     },
+    /** Forgets what was committed: another member may have committed since. */
+    forget,
     stop: (): Promise<void> => {
       stopping = true;
       clearTimeout(timer);

@@ -51,11 +51,12 @@ declare module 'kafkajs/src/cluster/brokerPool' {
   type WithBroker = (found: { nodeId: string; broker: InternalBroker }) => Promise<unknown>;
   class BrokerPool {
     readonly brokers: Readonly<Record<string, InternalBroker>>;
-    readonly seedBroker: InternalBroker;
+    readonly seedBroker: InternalBroker | undefined;
+    createSeedBroker(): Promise<void>;
     metadataExpireAt: number | null;
     removeBroker(address: { host: string; port: number }): void;
     connect(): Promise<void>;
-    findConnectedBroker(): Promise<InternalBroker>;
+    findConnectedBroker(): Promise<InternalBroker | undefined>;
     findBroker(wanted: { nodeId: string }): Promise<InternalBroker>;
     withBroker(callback: WithBroker): Promise<unknown>;
   }

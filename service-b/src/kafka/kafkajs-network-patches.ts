@@ -107,7 +107,9 @@ const askWhoAnswers = (): void => {
       const broker = await this.findBroker({ nodeId }).catch(() => undefined);
       if (broker !== undefined) return broker;
     }
-    // None of those that are known, so that all of them may have other addresses by now.
+    // None of those that are known, so that all of them may have other addresses by now. An address whose connection has ended may be a
+    // frozen broker's, which takes connections and answers nothing: the next one has its turn.
+    if (this.seedBroker?.isConnected() === false) await this.createSeedBroker();
     await this.connect();
     return this.seedBroker;
   };
