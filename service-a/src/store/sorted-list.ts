@@ -64,10 +64,10 @@ export const createSortedList = <T extends { readonly orderId: string }>(timeOf:
     /** At most `count` of those before a place, or of all, from the last backwards. */
     before: (place: Place | undefined, count: number): T[] => {
       const items: T[] = [];
-      let { number, at } = place === undefined ? { number: chunks.length - 1, at: chunks.at(-1)?.length ?? 0 } : find(place);
-      for (; number >= 0 && items.length < count; number -= 1, at = chunks[number]?.length ?? 0) {
-        const from = Math.max(0, at - (count - items.length));
-        items.push(...(chunks[number] ?? []).slice(from, at).reverse());
+      const { number, at } = place === undefined ? { number: chunks.length - 1, at: CHUNK_MAX } : find(place);
+      for (let i = number; i >= 0 && items.length < count; i -= 1) {
+        const those = chunks[i]?.slice(0, i === number ? at : CHUNK_MAX) ?? [];
+        items.push(...those.slice(items.length - count).reverse());
       }
       return items;
     },
