@@ -9,8 +9,8 @@ import type { Turns } from './turns';
 const RETRY_MS = 500;
 
 /**
- * Finds where to read partitions from: where the tables are, if the log is there. A log that was cut off behind the tables, or ends in front
- * of them because it is another one, is the tables' to deal with, who are told of its ends.
+ * Finds where to read partitions from: where the tables are, if the log is there. A log that was cut off behind the tables, or ends in
+ * front of them because it is another one, is the tables' to deal with, who are told of its ends.
  */
 export const createLocate = ({ kafka, startPartition, turns, logger }: {
   kafka: Pick<Kafka, 'admin'>;
@@ -52,7 +52,9 @@ export const createLocate = ({ kafka, startPartition, turns, logger }: {
    * @param found is told of each place in turn
    * @throws what neither an absent broker nor an absent database explains
    */
-  return async (places: readonly Place[], isGone: (place: Place) => boolean, found: (place: Place, offset: bigint) => void): Promise<void> => {
+  return async (
+    places: readonly Place[], isGone: (place: Place) => boolean, found: (place: Place, offset: bigint) => void,
+  ): Promise<void> => {
     const ends = await endsOf([...new Set(places.map(({ topic }) => topic))], () => places.every(isGone));
     for (const place of places) {
       const offset = await startOf(place, endOf(ends, place) ?? { ...place, low: 0n, high: 0n }, () => isGone(place));

@@ -2,16 +2,16 @@ import { nextTick } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { Facts } from '../processors/read-facts';
-import { BATCH_MAX, type BatchResult, type PostgresStore } from '../store/postgres/types';
+import { BATCH_MAX, type PostgresStore } from '../store/postgres/types';
 import type { Logger } from '../utils/logger';
 import { coPartitioned } from './assigner';
 import { fetchedFrom } from './fetched';
+import { createLagCommits } from './lag-commits';
 import { createLocate } from './locate';
 import { createPlaces, holdBack, readFrom, type Place } from './places';
 import { superviseConsumer, type Life } from './supervise';
 import { createTurns, whileBeating } from './turns';
 
-const COMMIT_INTERVAL_MS = 1_000;
 const MAX_PARTITIONS = 64;
 /** So long new partitions and moved leaders may go unnoticed without an error. */
 const METADATA_MAX_AGE_MS = 10_000;
@@ -51,7 +51,6 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
   const locate = createLocate({ kafka, startPartition: tables.startPartition, turns, logger });
   const gaveUp = new AbortController();
   let stopping = false;
-  let commitTimer: NodeJS.Timeout | undefined;
 
   /** Ends the process: what is no fault of the broker or the database is a defect, and with it every try would be the same. */
   const fail = (error: unknown): void => nextTick(() => {
@@ -75,10 +74,12 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
       // A batch before this one, of which nobody waited for the end, came this far.
       if (place.next > read) return { kind: 'overtaken', next: place.next };
       const result = await tables.applyBatch({ topic, partition, from: place.next.toString(), to: to.toString(), facts });
-      if (result.kind === 'overtaken') return { kind: 'overtaken', next: result.next === undefined ? undefined : BigInt(result.next) };
+      const next = result.kind === 'applied' ? to : result.next && BigInt(result.next);
+      if (next !== to) return { kind: 'overtaken', next };
+      // Also where an earlier try, of which nothing was heard, came through.
       place.next = to;
-      applied(result.changed);
-      return result;
+      applied(result.kind === 'applied' ? result.changed : []);
+      return { kind: 'applied' };
     }, isOver);
     answer.catch(fail);
     return answer;
@@ -166,37 +167,19 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
     logger,
   });
 
-  let committed = '';
-  const commit = async (): Promise<void> => {
-    const offsets = places.known().map(({ topic, partition, next }) => ({ topic, partition, offset: next.toString() }));
-    const fingerprint = JSON.stringify(offsets);
-    const consumer = supervised.member();
-    if (consumer === undefined || fingerprint === committed) return;
-    try {
-      await consumer.commitOffsets(offsets);
-      committed = fingerprint;
-    } catch (error) {
-      logger.debug('commit failed, the next one covers it', { error });
-    }
-  };
-
-  const commitForever = async (): Promise<void> => {
-    await commit();
-    if (!stopping) commitTimer = setTimeout(() => void commitForever(), COMMIT_INTERVAL_MS);
-  };
+  const commits = createLagCommits({ member: supervised.member, positions: places.known, logger });
 
   return {
     start: (): void => {
       supervised.start();
-      void commitForever();
+      commits.start();
     },
     /** Ends the transaction that is under way, if that does not take long, and leaves the group. */
     stop: async (): Promise<void> => {
       stopping = true;
-      clearTimeout(commitTimer);
       await Promise.race([turns.halt(), sleep(STOP_GRACE_MS)]);
       gaveUp.abort();
-      await commit();
+      await commits.stop();
       await supervised.stop();
     },
     /** Joined, and in touch with the broker. */
