@@ -74,8 +74,8 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
       // A batch before this one, of which nobody waited for the end, came this far.
       if (place.next > read) return { kind: 'overtaken', next: place.next };
       const result = await tables.applyBatch({ topic, partition, from: place.next.toString(), to: to.toString(), facts });
-      const next = result.kind === 'applied' ? to : result.next && BigInt(result.next);
-      if (next !== to) return { kind: 'overtaken', next };
+      const next = result.kind === 'applied' ? to.toString() : result.next;
+      if (next !== to.toString()) return { kind: 'overtaken', next: next === undefined ? undefined : BigInt(next) };
       // Also where an earlier try, of which nothing was heard, came through.
       place.next = to;
       applied(result.kind === 'applied' ? result.changed : []);
