@@ -11,7 +11,7 @@ export const envSchema = z.object({
   KAFKA_CLIENT_ID: name.default('service-a'),
   KAFKA_GROUP_ID: groupId('service-b-consumers').default('service-a-consumers'),
   BODY_LIMIT_BYTES: integer(1_024, 524_288).default(262_144),
-  ORDERS_MAX: integer(1, 50_000_000).default(1_000_000),
+  ORDERS_MAX: integer(1, 10_000_000).default(100_000),
   ORDERS_MAX_BYTES: integer(16_777_216, 8_589_934_592).default(536_870_912),
   PUBLISH_TIMEOUT_MS: integer(100, 60_000).default(5_000),
   PUBLISH_QUEUE_MAX: integer(1, 1_000_000).default(10_000),

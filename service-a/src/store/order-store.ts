@@ -44,8 +44,11 @@ export type OrderStore = {
    * @throws ClaimsFullError
    */
   claim: (orderId: string, text: string) => Promise<Claimed>;
-  /** The broker holds the claimed event: once this resolves the order is shown, by every replica of the store. */
-  acknowledge: (orderId: string, position: LogPosition) => Promise<void>;
+  /**
+   * The broker holds the claimed event: once this resolves the order is shown, by every replica of the store.
+   * @returns what is known of it now: it may be finished already, or the log may have shown another order before
+   */
+  acknowledge: (orderId: string, position: LogPosition) => Promise<OrderEntry | undefined>;
   /** The last try certainly left nothing on the broker: frees the id, unless an earlier try may have. */
   release: (orderId: string) => Promise<void>;
   /** What is known of an order; undefined for an id that is unknown, or only taken. */

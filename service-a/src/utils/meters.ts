@@ -59,13 +59,13 @@ export const createMeters = () => {
 
   /** A figure that is asked for at each scrape. */
   const gauge = <L extends string>(
-    name: string, help: string, labelNames: L[], collect: (set: (value: number, labels: Record<L, string>) => void) => void,
+    name: string, help: string, labelNames: L[], collect: (set: (value: number, labels: Record<L, string>) => void) => void | Promise<void>,
   ): void => {
     new Gauge({
       name, help, labelNames, registers,
       collect() {
         this.reset();
-        collect((value, labels) => this.set(labels, value));
+        return collect((value, labels) => this.set(labels, value));
       },
     });
   };

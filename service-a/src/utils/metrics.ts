@@ -5,13 +5,15 @@ import { createMeters, forEachOf, type CommonSources } from './meters';
 /** What is asked anew at each scrape. */
 export type Sources = Omit<CommonSources, 'queued'> & {
   queued: () => number;
-  counts: () => Readonly<Record<string, number>>;
+  counts: () => Promise<Readonly<Record<string, number>>>;
   rebuildSeconds: () => number;
   streams: () => number;
   waiters: () => number;
 };
 
-const REASONS: Record<RejectReason, true> = { invalid: true, conflict: true, queue_full: true, broker_unavailable: true, rebuilding: true };
+const REASONS: Record<RejectReason, true> = {
+  invalid: true, conflict: true, queue_full: true, broker_unavailable: true, store_unavailable: true, rebuilding: true,
+};
 const OUTCOMES: Record<FoldOutcome, true> = { applied: true, unchanged: true, unreadable: true };
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -43,8 +45,9 @@ export const createMetrics = ({ ordersTopic, readTopics = [ordersTopic] }: {
     /** Adds the figures that are asked for at each scrape. */
     watch: ({ queued, counts, rebuildSeconds, streams, waiters, ...common }: Sources): void => {
       watch({ ...common, queued: () => ({ [ordersTopic]: queued() }) });
-      gauge('orders_held', 'Orders held, by status.', ['status'], (set) => {
-        for (const [status, count] of Object.entries(counts())) set(count, { status });
+      gauge('orders_held', 'Orders held, by status.', ['status'], async (set) => {
+        // No figure while the store does not answer: better than none of all others.
+        for (const [status, count] of Object.entries(await counts().catch(() => ({})))) set(count, { status });
       });
       gauge('state_rebuild_duration_seconds', 'Time the rebuild of the state took; 0 until it is done.', [], (set) => set(rebuildSeconds(), {}));
       gauge('event_streams', 'Open streams of events.', [], (set) => set(streams(), {}));
