@@ -30,7 +30,10 @@ export const createTableProgress = ({ kafka, topics, positions, logger }: {
   askForEndsOfLog();
   /** The ends that were there at the start. */
   let goal: ReadonlyMap<string, bigint> | undefined;
-  let caughtUp = false;
+  const startedAt = Date.now();
+  /** From the start until the tables had caught up; 0 until then. */
+  let seconds = 0;
+  const caughtUp = (): boolean => seconds > 0;
   let behind: { topic: string; records: number }[] = [];
   let readAt = -Infinity;
   let stopping = false;
@@ -42,9 +45,9 @@ export const createTableProgress = ({ kafka, topics, positions, logger }: {
       topic, records: ends.reduce((sum, one) => sum + (one.topic === topic ? Number(behindOf(nexts, one, one.high)) : 0), 0),
     }));
     readAt = Date.now();
-    if (caughtUp || !ends.every((one) => behindOf(nexts, one, goals.get(idOf(one)) ?? 0n) === 0n)) return;
-    caughtUp = true;
-    logger.info('the tables have caught up with the log');
+    if (caughtUp() || !ends.every((one) => behindOf(nexts, one, goals.get(idOf(one)) ?? 0n) === 0n)) return;
+    seconds = Math.max((Date.now() - startedAt) / 1_000, 0.001);
+    logger.info('the tables have caught up with the log', { seconds });
   };
 
   const watch = async (): Promise<void> => {
@@ -54,7 +57,7 @@ export const createTableProgress = ({ kafka, topics, positions, logger }: {
       } catch (error) {
         logger.debug('cannot tell how far the tables are, trying again', { error });
       }
-      await sleep(caughtUp ? POLL_MS.caughtUp : POLL_MS.behind, undefined, { ref: false });
+      await sleep(caughtUp() ? POLL_MS.caughtUp : POLL_MS.behind, undefined, { ref: false });
     }
   };
 
@@ -64,7 +67,9 @@ export const createTableProgress = ({ kafka, topics, positions, logger }: {
       stopping = true;
     },
     /** True from the moment the tables have passed the ends that the topics had at this replica's start. */
-    caughtUp: (): boolean => caughtUp,
+    caughtUp,
+    /** What that took; 0 until then. */
+    seconds: (): number => seconds,
     /** By topic; empty while the broker or the database does not answer. */
     behind: (): readonly { topic: string; records: number }[] => (Date.now() - readAt < STALE_MS ? behind : []),
   };
