@@ -53,17 +53,17 @@ const start = async (env: Env): Promise<void> => {
   };
   const { store, changes, log, ...source } = env.DATABASE_URL === undefined
     ? createMemoryLog({
-      bounds: {
-        max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
-      },
-      ...reading,
-    })
+        bounds: {
+          max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
+        },
+        ...reading,
+      })
     : createPostgresLog({
-      url: env.DATABASE_URL,
-      watch: metrics.database(),
-      wanted: () => waiters.size() + streams.size() > 0,
-      ...reading,
-    });
+        url: env.DATABASE_URL,
+        watch: metrics.database(),
+        wanted: () => waiters.size() + streams.size() > 0,
+        ...reading,
+      });
   const waiters = createWaiters(changes);
   const streams = createStreams({ store, changes, logger });
   const placeOrder = createPlaceOrder({

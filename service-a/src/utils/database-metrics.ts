@@ -26,7 +26,7 @@ export const createDatabaseMetrics = ({ topics, gauge, tallies, histogram }: { t
     },
     /** Adds the figures that are asked for at each scrape. */
     ask: ({ behind, pools }: { behind: () => readonly { topic: string; records: number }[]; pools: () => readonly PoolFigures[] }): void => {
-      gauge('projection_behind_records', 'Records between the position of the tables and the end, of all partitions.', ['topic'], (set) => {
+      gauge('projection_behind_records', 'Records between the tables and the end of the log.', ['topic'], (set) => {
         for (const { topic, records } of behind()) set(records, { topic });
       });
       gauge('database_connections', 'Connections to the database, by pool and state.', ['pool', 'state'], (set) => {
