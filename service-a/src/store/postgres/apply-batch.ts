@@ -1,16 +1,15 @@
+import { z } from 'zod';
 import { instantOf } from '../../utils/timestamp';
 import type { OrderEntry } from '../../processors/projection';
 import { StaleReadError } from './errors';
 import { foldBatch, type Folded, type FoldedBatch } from './fold-batch';
 import type { Ask, Database, Statement, Values } from './pool';
-import { COLUMNS, entryOf, failureText, sourceOf, type OrderRow } from './rows';
+import { COLUMNS, entryOf, failureText, orderRow, PARTS, sourceOf } from './rows';
 import { BATCH_MAX, type ApplyBatch, type Batch, type BatchResult, type Watch } from './types';
 
 /** Changes are kept for about so many offsets of a partition, and dropped in steps: each drop leaves dead entries in an index. */
 const CHANGES_KEPT = 5_000n;
 const CHANGES_STEP = 1_000n;
-/** Writers of several connections add to counts of their own. */
-const PARTS = 16;
 
 export const CHANNEL = 'orders_changed';
 
@@ -19,11 +18,13 @@ const ADVANCE: Statement = {
   text: `UPDATE projection_offsets SET next_offset = $4, changes_from = greatest(changes_from, $5)
     WHERE topic = $1 AND partition = $2 AND next_offset = $3`,
 };
-const POSITION: Statement = {
-  name: 'position', text: 'SELECT next_offset FROM projection_offsets WHERE topic = $1 AND partition = $2',
+const POSITION = {
+  name: 'position',
+  text: 'SELECT next_offset FROM projection_offsets WHERE topic = $1 AND partition = $2',
+  row: z.object({ next_offset: z.string() }),
 };
-const LOCK: Statement = {
-  name: 'lock', text: `SELECT ${COLUMNS} FROM orders WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id FOR UPDATE`,
+const LOCK = {
+  name: 'lock', text: `SELECT ${COLUMNS} FROM orders WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id FOR UPDATE`, row: orderRow,
 };
 
 /** What is written of an order, and the type of each. NULL leaves what is there. */
@@ -103,7 +104,7 @@ const NOT_READ = '';
 
 const knownOf = async (ask: Ask, facts: Batch['facts']): Promise<Map<string, OrderEntry>> => {
   const ids = [...new Set(facts.map(({ fact }) => fact.orderId))];
-  const { rows } = await ask<OrderRow>(LOCK, [ids]);
+  const { rows } = await ask(LOCK, [ids]);
   return new Map(rows.map((row) => [row.order_id, entryOf(row, NOT_READ)]));
 };
 
@@ -117,7 +118,7 @@ export const createApplyBatch = (database: Pick<Database, 'transact'>, { onBatch
     // The fence: whoever reads on after another took over finds the position moved, and writes nothing.
     const { count } = await ask(ADVANCE, [topic, partition, from, to, forgotten.toString()]);
     if (count !== 1) {
-      const { rows: [row] } = await ask<{ next_offset: string }>(POSITION, [topic, partition]);
+      const { rows: [row] } = await ask(POSITION, [topic, partition]);
       return { kind: 'overtaken', next: row?.next_offset };
     }
     if (step > stepBefore && step > 0n) await ask(FORGET, [topic, partition, forgotten.toString()]);

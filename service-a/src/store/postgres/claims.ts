@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { statusOf, type OrderStatus } from '../../processors/projection';
 import type { Claimed, LogPosition, OrderStore } from '../order-store';
 import { createBatcher } from './batcher';
 import { unavailable } from './errors';
 import type { Database, Statement } from './pool';
+import { COLUMNS, fullRow, knownOf, PARTS } from './rows';
 
 /**
  * Takes the id of a row that is not there or of which only the outcome is known, and joins a claim of the same order: then the event of the
  * first one is given again. The same claim asked for again, after a lost connection, is no further try.
  */
-const CLAIM: Statement = {
+const CLAIM = {
   name: 'claim',
   text: `INSERT INTO orders AS held (order_id, source, text, created_at, created_ms, event_id, tries)
     SELECT order_id, 0, text, created_at, created_ms, event_id, 1
@@ -20,28 +22,37 @@ const CLAIM: Statement = {
       tries = held.tries + (held.event_id IS DISTINCT FROM excluded.event_id)::integer
     WHERE held.text IS NULL OR (held.source = 0 AND held.text = excluded.text)
     RETURNING order_id, event_id, created_at`,
+  row: z.object({ order_id: z.string(), event_id: z.string(), created_at: z.string() }),
 };
 /** A statement of its own: that of the claim does not see what others wrote since it began. */
-const HELD: Statement = {
+const heldRow = z.object({
+  order_id: z.string(), source: z.number().nullable(), same: z.boolean().nullable(), paid: z.boolean(), failed: z.boolean(),
+});
+const HELD = {
   name: 'held',
   text: `SELECT order_id, source, orders.text = given.text AS same, payment_id IS NOT NULL AS paid, failure IS NOT NULL AS failed
     FROM orders JOIN unnest($1::uuid[], $2::text[]) AS given (order_id, text) USING (order_id)`,
+  row: heldRow,
 };
-/** Rows are locked by id, in the one order that all writers keep. What the log replaced meanwhile stays as the log has it. */
-const ACKNOWLEDGE: Statement = {
+/** Rows are locked by id, in the one order that all writers keep. What the log showed meanwhile stays as the log has it. */
+const ACKNOWLEDGE = {
   name: 'acknowledge',
   text: `WITH given AS (SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS given (order_id, partition, "offset")),
-    locked AS (SELECT order_id, source FROM orders WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id FOR UPDATE),
+    locked AS (SELECT ${COLUMNS}, text FROM orders WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id FOR UPDATE),
     shown AS (
       UPDATE orders SET source = 2, order_partition = given.partition, order_offset = given."offset"
       FROM locked JOIN given USING (order_id) WHERE orders.order_id = locked.order_id AND locked.source = 0
-      RETURNING CASE WHEN payment_id IS NOT NULL THEN 'completed' WHEN failure IS NOT NULL THEN 'failed' ELSE 'pending' END AS status
+      RETURNING ${COLUMNS.split(', ').map((column) => `orders.${column}`).join(', ')}, orders.text
     ),
     counted AS (
-      INSERT INTO order_counts (part, status, count) SELECT pg_backend_pid() % 16, status, count(*) FROM shown GROUP BY status ORDER BY status
+      INSERT INTO order_counts (part, status, count)
+      SELECT pg_backend_pid() % ${PARTS}, status, count(*) FROM (
+        SELECT CASE WHEN payment_id IS NOT NULL THEN 'completed' WHEN failure IS NOT NULL THEN 'failed' ELSE 'pending' END AS status FROM shown
+      ) AS shown GROUP BY status ORDER BY status
       ON CONFLICT (part, status) DO UPDATE SET count = order_counts.count + excluded.count
     )
-    SELECT order_id FROM locked WHERE source IS NOT NULL`,
+    SELECT * FROM shown UNION ALL SELECT * FROM locked WHERE source > 0`,
+  row: fullRow,
 };
 const RELEASE: Statement = {
   name: 'release',
@@ -58,8 +69,7 @@ const RELEASE: Statement = {
 const LOOKS = 5;
 
 type Claim = { readonly orderId: string; readonly text: string; readonly eventId: string; readonly now: number };
-type TakenRow = { order_id: string; event_id: string; created_at: string };
-type HeldRow = { order_id: string; source: number | null; same: boolean | null; paid: boolean; failed: boolean };
+type HeldRow = z.output<typeof heldRow>;
 
 const statusOfRow = ({ paid, failed }: HeldRow): OrderStatus => {
   if (paid) return 'completed';
@@ -75,7 +85,7 @@ const claimedOf = (row: HeldRow | undefined): Claimed | undefined => {
 
 export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 'claim' | 'acknowledge' | 'release'> => {
   const take = async (claims: readonly Claim[]): Promise<[orderId: string, claimed: Claimed][]> => {
-    const { rows } = await database.ask<TakenRow>(CLAIM, [
+    const { rows } = await database.ask(CLAIM, [
       claims.map(({ orderId }) => orderId), claims.map(({ text }) => text),
       claims.map(({ now }) => new Date(now).toISOString()), claims.map(({ now }) => now), claims.map(({ eventId }) => eventId),
     ]);
@@ -83,7 +93,7 @@ export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 
   };
 
   const look = async (claims: readonly Claim[]): Promise<[orderId: string, claimed: Claimed][]> => {
-    const { rows } = await database.ask<HeldRow>(HELD, [claims.map(({ orderId }) => orderId), claims.map(({ text }) => text)]);
+    const { rows } = await database.ask(HELD, [claims.map(({ orderId }) => orderId), claims.map(({ text }) => text)]);
     return rows.flatMap((row) => {
       const claimed = claimedOf(row);
       return claimed === undefined ? [] : [[row.order_id, claimed]];
@@ -114,11 +124,11 @@ export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 
     keyOf: ({ orderId }: { orderId: string; position: LogPosition }) => orderId,
     charactersOf: () => 1,
     run: async (items) => {
-      const { rows } = await database.ask<{ order_id: string }>(ACKNOWLEDGE, [
+      const { rows } = await database.ask(ACKNOWLEDGE, [
         items.map(({ orderId }) => orderId), items.map(({ position }) => position.partition), items.map(({ position }) => position.offset),
       ]);
-      const shown = new Set(rows.map((row) => row.order_id));
-      return items.map(({ orderId }) => shown.has(orderId));
+      const shown = new Map(rows.map((row) => [row.order_id, knownOf(row)]));
+      return items.map(({ orderId }) => ({ entry: shown.get(orderId) }));
     },
   });
 
@@ -135,8 +145,10 @@ export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 
   return {
     claim: (orderId, text) => claim({ orderId, text, eventId: randomUUID(), now: Date.now() }),
     acknowledge: async (orderId, position) => {
+      const { entry } = await acknowledge({ orderId, position });
       // Its claim is gone, as after a database was set back: the log will show it, and until then nobody may say that it is shown.
-      if (!await acknowledge({ orderId, position })) throw unavailable();
+      if (entry === undefined) throw unavailable();
+      return entry;
     },
     release: async (orderId) => {
       await release(orderId);

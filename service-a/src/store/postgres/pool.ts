@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { escapeIdentifier, Pool, type ClientBase, type PoolClient, type QueryResultRow } from 'pg';
+import { DatabaseError, escapeIdentifier, Pool, type ClientBase, type PoolClient } from 'pg';
+import type { z } from 'zod';
 import type { Logger } from '../../utils/logger';
 import { StoreUnavailableError } from '../order-store';
-import { faultOf, unavailable, type Fault } from './errors';
+import { faultOf, StaleReadError, unavailable, type Fault } from './errors';
 import type { PoolFigures } from './types';
 
-/** Prepared once on each connection, under its name. */
-export type Statement = { readonly name: string; readonly text: string };
+/** Prepared once on each connection, under its name. `row` reads what it answers, if that is wanted: bigint and uuid are text. */
+export type Statement<Row = never> = { readonly name: string; readonly text: string; readonly row?: z.ZodType<Row> };
 
 export type Values = readonly (string | number | readonly (string | number | null)[])[];
 
-/** Rows as the column types say; bigint and uuid are text. `count`: how many rows were found or changed. */
-export type Ask = <Row extends QueryResultRow>(statement: Statement, values?: Values) => Promise<{ rows: Row[]; count: number }>;
+/** `count`: how many rows were found or changed. */
+export type Ask = <Row>(statement: Statement<Row>, values?: Values) => Promise<{ rows: Row[]; count: number }>;
 
 export type PoolSettings = {
   url: string;
@@ -77,16 +78,17 @@ export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2
   });
   pool.on('error', (error) => logger.warn('connection to the database lost', { pool: name, error }));
 
-  const askOf = (client: Pool | PoolClient): Ask => async <Row extends QueryResultRow>({ name, text }: Statement, values: Values = []) => {
-    const { rows, rowCount } = await client.query<Row>({ name, text, values: [...values] });
-    return { rows, count: rowCount ?? 0 };
+  const askOf = (client: Pool | PoolClient): Ask => async ({ name, text, row }, values = []) => {
+    const { rows, rowCount } = await client.query<Record<string, unknown>>({ name, text, values: [...values] });
+    return { rows: row === undefined ? [] : rows.map((one) => row.parse(one)), count: rowCount ?? 0 };
   };
   const askPool = askOf(pool);
 
-  /** A transaction that failed is rolled back; a connection of which that is not certain is not used again. */
+  /** A connection is used again only when the server has answered: then the transaction is rolled back. */
   const rollBack = async (client: PoolClient, error: unknown): Promise<void> => {
     try {
-      if (faultOf(error) === 'lost') throw error;
+      const isAnswered = error instanceof StaleReadError || (error instanceof DatabaseError && faultOf(error) !== 'lost');
+      if (!isAnswered) throw error;
       await client.query('ROLLBACK');
       client.release();
     } catch {
@@ -113,8 +115,8 @@ export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2
      * One statement, in a transaction of its own.
      * @throws StoreUnavailableError when the database cannot be asked; it may have been done, several times if `once` is not set
      */
-    ask: <Row extends QueryResultRow>(statement: Statement, values?: Values, { once = false } = {}) =>
-      repeating(() => askPool<Row>(statement, values), once ? ['conflict'] : REPEATED),
+    ask: <Row>(statement: Statement<Row>, values?: Values, { once = false } = {}) =>
+      repeating(() => askPool(statement, values), once ? ['conflict'] : REPEATED),
     /**
      * Statements that take effect together. All of it may be done again, also after a COMMIT of which it is not known whether it came
      * through: `work` must bear that.

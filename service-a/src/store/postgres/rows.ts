@@ -6,26 +6,37 @@ import type { LogPosition } from '../order-store';
 export const CLAIM = 0;
 const SOURCES = { 'dead-letter': 1, 'log': 2 } as const;
 
+/** Writers of several connections add to counts of their own. */
+export const PARTS = 16;
+
 /** Of each order but its text, which is often not needed. */
 export const COLUMNS = 'order_id, source, created_at, order_partition, order_offset, payment_id, paid_at, payment_partition, payment_offset, '
   + 'failure, failure_partition, failure_offset, attempts';
 
-/** What the migrations say of these columns, as the client reads them: bigint and uuid are text. */
-export type OrderRow = {
-  order_id: string;
-  source: number | null;
-  created_at: string | null;
-  order_partition: number | null;
-  order_offset: string | null;
-  payment_id: string | null;
-  paid_at: string | null;
-  payment_partition: number | null;
-  payment_offset: string | null;
-  failure: string | null;
-  failure_partition: number | null;
-  failure_offset: string | null;
-  attempts: number;
-};
+const bigint = z.string().nullable();
+const text = z.string().nullable();
+const integer = z.number().nullable();
+
+/** What the migrations say of these columns. */
+export const orderRow = z.object({
+  order_id: z.string(),
+  source: integer,
+  created_at: text,
+  order_partition: integer,
+  order_offset: bigint,
+  payment_id: text,
+  paid_at: text,
+  payment_partition: integer,
+  payment_offset: bigint,
+  failure: text,
+  failure_partition: integer,
+  failure_offset: bigint,
+  attempts: z.number(),
+});
+export const fullRow = orderRow.extend({ text });
+
+type OrderRow = z.output<typeof orderRow>;
+export type FullRow = z.output<typeof fullRow>;
 
 const failureSchema = z.object({ type: z.string(), message: z.string(), retryCount: z.number(), failedAt: z.string() });
 
@@ -55,16 +66,17 @@ const failureOf = (row: OrderRow): OrderEntry['failure'] => {
  * What a row says of its order.
  * @param text of the order, where it is read
  */
-export const entryOf = (row: OrderRow, text: string): OrderEntry => {
-  const order = orderOf(row, text);
-  const payment = paymentOf(row);
-  const failure = failureOf(row);
-  return {
-    ...(order && { order }),
-    ...(payment && { payment }),
-    ...(failure && { failure }),
-    ...(row.attempts > 1 && { attempts: row.attempts }),
-  };
+export const entryOf = (row: OrderRow, text: string): OrderEntry => ({
+  order: orderOf(row, text),
+  payment: paymentOf(row),
+  failure: failureOf(row),
+  attempts: row.attempts > 1 ? row.attempts : undefined,
+});
+
+/** @returns undefined for an id that is only taken */
+export const knownOf = (row: FullRow): OrderEntry | undefined => {
+  const entry = entryOf(row, row.text ?? '');
+  return entry.order ?? entry.payment ?? entry.failure ? entry : undefined;
 };
 
 export const sourceOf = ({ source }: KnownOrder): number => SOURCES[source];

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Logger } from '../../utils/logger';
 import type { Ask, Database, Statement } from './pool';
 import type { StartPartition, Watch } from './types';
@@ -7,8 +8,10 @@ const BEGIN_AT: Statement = {
   text: `INSERT INTO projection_offsets (topic, partition, next_offset, changes_from) VALUES ($1, $2, $3, $3)
     ON CONFLICT (topic, partition) DO NOTHING`,
 };
-const POSITION: Statement = {
-  name: 'hold-partition', text: 'SELECT next_offset FROM projection_offsets WHERE topic = $1 AND partition = $2 FOR UPDATE',
+const POSITION = {
+  name: 'hold-partition',
+  text: 'SELECT next_offset FROM projection_offsets WHERE topic = $1 AND partition = $2 FOR UPDATE',
+  row: z.object({ next_offset: z.string() }),
 };
 const MOVE: Statement = {
   name: 'move-partition', text: 'UPDATE projection_offsets SET next_offset = $3, changes_from = $3 WHERE topic = $1 AND partition = $2',
@@ -25,7 +28,7 @@ export const createStartPartition = ({ database, logger, onJump }: {
   const startIn = async (ask: Ask, { topic, partition, low, high }: Parameters<StartPartition>[0]): Promise<Start> => {
     const { count } = await ask(BEGIN_AT, [topic, partition, low]);
     if (count === 1) return { next: low, from: undefined };
-    const { rows: [row] } = await ask<{ next_offset: string }>(POSITION, [topic, partition]);
+    const { rows: [row] } = await ask(POSITION, [topic, partition]);
     const from = row?.next_offset ?? low;
     const isCut = BigInt(from) < BigInt(low);
     const isAnew = high !== undefined && BigInt(from) > BigInt(high);

@@ -2,7 +2,7 @@ import type { OrderFact } from '../../kafka/messages';
 import type { OrderStatus } from '../../processors/projection';
 import type { Changes, OrderStore } from '../order-store';
 
-/** What was read of one partition: its records from `from` to before `to`, and what those say that say something. At most BATCH_MAX facts. */
+/** What was read of one partition: its records from `from` to before `to`, and what they say, if anything. At most BATCH_MAX facts. */
 export type Batch = {
   readonly topic: string;
   readonly partition: number;
