@@ -9,6 +9,7 @@ const SAME = [
   'src/config/settings.ts',
   'src/kafka/client.ts',
   'src/kafka/envelope-text.ts',
+  'src/kafka/fetched.ts',
   'src/kafka/kafkajs-cluster.d.ts',
   'src/kafka/kafkajs-group-patches.ts',
   'src/kafka/kafkajs-internals.d.ts',

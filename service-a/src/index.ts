@@ -2,23 +2,21 @@ import { resolve } from 'node:path';
 import { createApp } from './app';
 import { loadEnv, tracesUrlOf, type Env } from './config/env';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
-import { createFollower } from './kafka/follower';
 import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
 import { positionAttributes, recordAttributes } from './kafka/span-attributes';
-import { createFeed } from './processors/feed';
-import { createLogReader } from './processors/follow-log';
 import { createPlaceOrder } from './processors/place-order';
-import { createProjection } from './processors/projection';
 import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
+import { createMemoryLog } from './store/memory-log';
+import { createPostgresLog } from './store/postgres-log';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
-import { createTracer, endWith, passOn, traceIdOf } from './utils/tracing';
+import { createTracer, endWith, traceIdOf } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -42,67 +40,69 @@ const start = async (env: Env): Promise<void> => {
     onFailed: metrics.publishFailed,
     logger,
   });
-  const projection = createProjection({ max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES });
-  const waiters = createWaiters(projection);
-  const feed = createFeed({ positions: () => follower.positions(), unconfirmed: () => logReader.unconfirmed() });
-  const streams = createStreams({ projection, feed, logger });
-  const logReader = createLogReader({
+  const reading = {
     topics,
+    kafka,
     groupId: env.KAFKA_GROUP_ID,
-    projection,
-    feed,
     onRecord: metrics.consumed,
-    // What is read while the state is rebuilt was traced when it was new.
-    startSpan: (...span) => (follower.caughtUp() ? tracer : passOn).start(...span),
+    onJoin: metrics.joined,
+    onRestart: metrics.restarted,
+    tracer,
     trail,
     logger,
-  });
+  };
+  const { store, changes, log, ...source } = env.DATABASE_URL === undefined
+    ? createMemoryLog({
+        bounds: {
+          max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
+        },
+        ...reading,
+      })
+    : createPostgresLog({
+        url: env.DATABASE_URL,
+        watch: metrics.database(),
+        wanted: () => waiters.size() + streams.size() > 0,
+        ...reading,
+      });
+  const waiters = createWaiters(changes);
+  const streams = createStreams({ store, changes, logger });
   const placeOrder = createPlaceOrder({
-    projection,
+    store,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
-    unconfirmedMax: env.PUBLISH_QUEUE_MAX,
-    unconfirmedMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     publish: async (orderId, event, parent) => {
       const key = Buffer.from(orderId);
       const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });
       const headers = span.trace === undefined ? {} : { ...span.trace };
-      const { partition, offset } = await endWith(span, publisher.publish(key, Buffer.from(event), headers), positionAttributes);
-      logReader.expectOwn({ partition, offset, orderId });
+      const position = await endWith(span, publisher.publish(key, Buffer.from(event), headers), positionAttributes);
+      const { partition, offset } = position;
       trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, partition, offset });
+      return position;
     },
-  });
-  const follower = createFollower({
-    kafka,
-    groupId: env.KAFKA_GROUP_ID,
-    topics: Object.values(topics),
-    handle: logReader.handle,
-    onJoin: metrics.joined,
-    onRestart: metrics.restarted,
-    logger,
   });
   const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), logger });
   const checks = () => ({
     producerConnected: publisher.healthy(),
-    consumerJoined: follower.healthy(),
-    stateCaughtUp: follower.caughtUp(),
+    ...source.checks(),
+    consumerJoined: log.healthy(),
+    stateCaughtUp: log.caughtUp(),
     notStopping: !isClosing(server),
   });
   metrics.watch({
     checks,
     lags: lag.lags,
     queued: publisher.waiting,
-    counts: projection.counts,
-    rebuildSeconds: follower.rebuildSeconds,
+    counts: store.counts,
+    rebuildSeconds: log.rebuildSeconds,
     streams: streams.size,
     waiters: waiters.size,
   });
 
   const app = createApp({
     placeOrder,
-    projection,
+    store,
     waiters,
     streams,
-    caughtUp: follower.caughtUp,
+    caughtUp: log.caughtUp,
     checks,
     metrics,
     startSpan: tracer.start,
@@ -125,14 +125,14 @@ const start = async (env: Env): Promise<void> => {
     // Nine and a half seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
     steps: [
       { name: 'http', timeoutMs: 6_000, run: closeHttp },
-      { name: 'consumer', timeoutMs: 1_500, run: follower.stop },
+      { name: 'consumer', timeoutMs: 1_500, run: log.stop },
       { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop()]) },
-      { name: 'traces', timeoutMs: 500, run: tracer.stop },
+      { name: 'database and traces', timeoutMs: 500, run: () => Promise.all([source.close(), tracer.stop()]) },
     ],
     atExit: trail.close,
   });
   publisher.start();
-  follower.start();
+  log.start();
   lag.start();
   await listen(server, { host: env.HOST, port: env.PORT });
   logger.info('listening', { host: env.HOST, port: env.PORT });

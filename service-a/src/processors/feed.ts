@@ -29,11 +29,11 @@ export type Feed = ReturnType<typeof createFeed>;
  * Which orders changed since a position in the log. A position is the next offset of every partition of the topics, as text: it means the
  * same to every instance and after a restart, since they all read the same log.
  */
-export const createFeed = ({ positions, unconfirmed }: {
+export const createFeed = ({ positions, unmet }: {
   /** Every partition that is read, topic by topic. */
   positions: () => ReadPosition[];
   /** Orders that are shown already though the log has not delivered them yet. */
-  unconfirmed: () => Iterable<string>;
+  unmet: () => Iterable<string>;
 }) => {
   const windows = new Map<string, Window[]>();
 
@@ -72,7 +72,7 @@ export const createFeed = ({ positions, unconfirmed }: {
     since: (text: string): Set<string> | undefined => {
       if (skeleton(text) !== skeleton(position())) return undefined;
       const from = text.match(/\d+/g) ?? [];
-      const changed = new Set(unconfirmed());
+      const changed = new Set(unmet());
       const known = positions().every((read, i) => collect(windowOf(read.topic, read.partition), read, BigInt(from[i] ?? -1), changed));
       return known ? changed : undefined;
     },

@@ -1,6 +1,6 @@
-import type { Place } from '../utils/sorted-ids';
+import type { OrderStore, Place } from '../store/order-store';
 import { instantOf } from '../utils/timestamp';
-import { statusOf, viewOf, type OrderStatus, type Projection } from './projection';
+import { statusOf, viewOf, type OrderStatus } from './projection';
 
 /** What a request for a page may cost: orders looked at (some milliseconds), and characters of those, give or take one order. */
 const LOOKED_AT_MAX = 5_000;
@@ -24,9 +24,9 @@ const USER_ID_AT = '{"orderId":"",'.length + 36;
  * A page of the orders, newest first. It ends at `limit` orders or when it has cost enough, so it may be short, even empty, before the end.
  * Orders placed meanwhile come before the first page and shift none.
  */
-export const listOrders = (
-  projection: Pick<Projection, 'get' | 'newestFirst'>, { status, userId, limit, after }: Query,
-): Page => {
+export const listOrders = async (
+  store: Pick<OrderStore, 'newestFirst'>, { status, userId, limit, after }: Query,
+): Promise<Page> => {
   // Canonical texts are written by JSON.stringify, so equal names have equal texts.
   const user = userId === undefined ? '' : `"userId":${JSON.stringify(userId)},`;
   // A slice is several times quicker than startsWith.
@@ -35,18 +35,19 @@ export const listOrders = (
   let last = { id: '', createdAt: '' };
   let lookedAt = 0;
   let characters = 0;
-  for (const orderId of projection.newestFirst(after)) {
-    if (orders.length === limit || lookedAt === LOOKED_AT_MAX || characters > CHARACTERS_MAX) {
-      return { orders, next: { time: instantOf(last.createdAt), id: last.id } };
+  for await (const part of store.newestFirst(after)) {
+    for (const { orderId, entry } of part) {
+      if (orders.length === limit || lookedAt === LOOKED_AT_MAX || characters > CHARACTERS_MAX) {
+        return { orders, next: { time: instantOf(last.createdAt), id: last.id } };
+      }
+      const { text, createdAt } = entry.order!;
+      last = { id: orderId, createdAt };
+      lookedAt += 1;
+      const isAskedFor = (status === undefined || statusOf(entry) === status) && isOfUser(text);
+      const view = isAskedFor ? viewOf(entry) : undefined;
+      characters += (view ?? text).length;
+      if (view !== undefined) orders.push(view);
     }
-    const entry = projection.get(orderId)!;
-    const { text, createdAt } = entry.order!;
-    last = { id: orderId, createdAt };
-    lookedAt += 1;
-    const isAskedFor = (status === undefined || statusOf(entry) === status) && isOfUser(text);
-    const view = isAskedFor ? viewOf(entry) : undefined;
-    characters += (view ?? text).length;
-    if (view !== undefined) orders.push(view);
   }
   return { orders };
 };

@@ -1,23 +1,21 @@
 import type { Failure, OrderFact } from '../kafka/messages';
-import { createRecordStore } from '../utils/record-store';
-import { createSortedIds } from '../utils/sorted-ids';
-import { instantOf } from '../utils/timestamp';
-import { pack, sourceOfTag, statusOfTag, tagOf, unpack } from './packed-order';
+import type { LogPosition } from '../store/order-store';
 
 export type OrderStatus = 'pending' | 'completed' | 'failed';
 
-export type KnownOrder = { readonly text: string; readonly createdAt: string; readonly source: 'broker-ack' | 'dead-letter' | 'log' };
+/** The order itself: from `orders` (`log`, also at the broker's acknowledgement), or from the original in a dead letter. */
+export type KnownOrder = { readonly text: string; readonly createdAt: string; readonly source: 'dead-letter' | 'log'; readonly position: LogPosition };
 
 /**
- * What is known of one order. The order is held as its canonical JSON text: one string costs a fraction of the object's memory, and
- * two orders are equal when their texts are.
+ * What is known of one order, and where in the log each part of it stands. The order is held as its canonical JSON text: one string costs
+ * a fraction of the object's memory, and two orders are equal when their texts are.
  */
 export type OrderEntry = {
-  readonly order?: KnownOrder;
-  readonly payment?: { readonly paymentId: string; readonly at: string };
-  readonly failure?: Failure;
+  readonly order?: KnownOrder | undefined;
+  readonly payment?: { readonly paymentId: string; readonly at: string; readonly position: LogPosition } | undefined;
+  readonly failure?: (Failure & { readonly position: LogPosition }) | undefined;
   /** How often it was put up for payment, when more than once. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
 };
 
 export const statusOf = (entry: OrderEntry): OrderStatus => {
@@ -25,33 +23,56 @@ export const statusOf = (entry: OrderEntry): OrderStatus => {
   return entry.failure === undefined ? 'pending' : 'failed';
 };
 
+/** Negative when one lies before the other: by partition, then by offset, which is decimal text without leading zeros. */
+const compare = (one: LogPosition, other: LogPosition): number => {
+  if (one.partition !== other.partition) return one.partition - other.partition;
+  if (one.offset.length !== other.offset.length) return one.offset.length - other.offset.length;
+  if (one.offset === other.offset) return 0;
+  return one.offset < other.offset ? -1 : 1;
+};
+
+// Entries are put together field by field here: a spread costs several times as much, and these are made for every record.
+
 /** Attempts are counted in the records themselves: the highest number stands, in whatever order they are read. */
 const withAttempts = (entry: OrderEntry, attempts: number): OrderEntry =>
-  (attempts > (entry.attempts ?? 1) ? { ...entry, attempts } : entry);
+  (attempts > (entry.attempts ?? 1) ? { order: entry.order, payment: entry.payment, failure: entry.failure, attempts } : entry);
+
+/** The first in the log stands, and the log outweighs a dead letter. */
+const withOrder = (entry: OrderEntry, order: KnownOrder): OrderEntry => {
+  const known = entry.order;
+  const stands = known !== undefined
+    && (known.source === order.source ? compare(known.position, order.position) <= 0 : known.source === 'log');
+  return stands ? entry : { order, payment: entry.payment, failure: entry.failure, attempts: entry.attempts };
+};
 
 /**
- * Folds one fact into what is known. The result depends only on the facts, not on how topics interleave: the first order and the first
- * payment of the log stand, the last failure stands, and a payment outweighs every failure.
- * What was shown before the log delivered it (at the broker's acknowledgement, or from a dead letter) gives way to the log.
+ * Folds the fact of the record at `position` of its topic into what is known. The result depends only on the facts and on where they stand,
+ * not on when they are read: the first order and the first payment of the log stand, the last failure stands, and a payment outweighs every
+ * failure.
  * @returns the same entry when nothing changed
  */
-export const applyFact = (entry: OrderEntry, fact: OrderFact, source: 'broker-ack' | 'log' = 'log'): OrderEntry => {
+export const applyFact = (entry: OrderEntry, fact: OrderFact, position: LogPosition): OrderEntry => {
   switch (fact.kind) {
-    case 'created': {
-      const known = withAttempts(entry, fact.attempts);
-      if (known.order?.source === 'log' || (known.order !== undefined && source === 'broker-ack')) return known;
-      return { ...known, order: { text: fact.order, createdAt: fact.createdAt, source } };
-    }
+    case 'created':
+      return withOrder(withAttempts(entry, fact.attempts), { text: fact.order, createdAt: fact.createdAt, source: 'log', position });
     case 'paid':
-      return entry.payment === undefined ? { ...entry, payment: { paymentId: fact.paymentId, at: fact.at } } : entry;
-    case 'failed':
+      if (entry.payment !== undefined && compare(entry.payment.position, position) <= 0) return entry;
       return {
-        ...withAttempts(entry, fact.attempts),
-        order: entry.order ?? { text: fact.order, createdAt: fact.createdAt, source: 'dead-letter' },
-        failure: fact.failure,
+        order: entry.order, payment: { paymentId: fact.paymentId, at: fact.at, position }, failure: entry.failure, attempts: entry.attempts,
       };
+    case 'failed': {
+      const order: KnownOrder = { text: fact.order, createdAt: fact.createdAt, source: 'dead-letter', position };
+      const known = withOrder(withAttempts(entry, fact.attempts), order);
+      if (known.failure !== undefined && compare(known.failure.position, position) >= 0) return known;
+      const { type, message, retryCount, failedAt } = fact.failure;
+      return {
+        order: known.order, payment: known.payment, failure: { type, message, retryCount, failedAt, position }, attempts: known.attempts,
+      };
+    }
   }
 };
+
+const shownOf = ({ type, message, retryCount, failedAt }: Failure): Failure => ({ type, message, retryCount, failedAt });
 
 /**
  * The order as it is shown, as the text of a JSON object: its canonical text and, behind it, what became of it. Every time comes
@@ -63,134 +84,6 @@ export const viewOf = (entry: OrderEntry): string | undefined => {
   if (order === undefined) return undefined;
   const { text, createdAt } = order;
   const updatedAt = payment?.at ?? failure?.failedAt ?? createdAt;
-  const outcome = payment === undefined ? { failure } : { paymentId: payment.paymentId };
+  const outcome = payment === undefined ? { failure: failure && shownOf(failure) } : { paymentId: payment.paymentId };
   return `${text.slice(0, -1)},${JSON.stringify({ status: statusOf(entry), createdAt, updatedAt, attempts, ...outcome }).slice(1)}`;
-};
-
-/**
- * The lines in which orders make room, each by time and id: by what the records say and not by when they were read, so that whoever has
- * read the same records holds the same orders. `orphan`: an outcome, the order of which `orders` has not shown, or not shown of late.
- */
-type Line = 'pending' | 'finished' | 'orphan';
-
-/** Where an order stands: those without an outcome by their creation, the others by their outcome. */
-const placeOf = ({ order, payment, failure }: OrderEntry): { line: Line; time: number } => {
-  const outcomeAt = payment?.at ?? failure?.failedAt;
-  if (outcomeAt === undefined) return { line: 'pending', time: instantOf(order!.createdAt) };
-  return { line: order === undefined || order.source === 'dead-letter' ? 'orphan' : 'finished', time: instantOf(outcomeAt) };
-};
-
-/** Outcomes without their orders push out one another alone: of the room for orders they have a tenth, on top of it. */
-const ORPHANS_SHARE = 10;
-
-/** Queues of the store: what changes soon, and what does not, is held apart. */
-const QUEUES = { pending: 0, finished: 1 };
-
-type Appearance = { time: number; status: OrderStatus };
-
-export type Projection = ReturnType<typeof createProjection>;
-
-/** Hears of an order that changed, at once: it should do no more than note it. */
-export type OnChange = (orderId: string, status: OrderStatus) => void;
-
-/**
- * The state of all orders, folded from the topics and held in memory: at most `max` orders and `maxBytes` of them, those that were finished
- * first go first, and orders without an outcome only when nothing else is left.
- * They are held outside the heap (`utils/record-store`): what an order costs does not depend on how many there are.
- */
-export const createProjection = ({ max, maxBytes = Infinity }: { max: number; maxBytes?: number }) => {
-  const store = createRecordStore({ queues: 2 });
-  const lines = { pending: createSortedIds(), finished: createSortedIds(), orphan: createSortedIds() };
-  /** Bytes held: of the orders, and of outcomes without one. */
-  const bytes: Record<Line, number> = { pending: 0, finished: 0, orphan: 0 };
-  /** Ids of the orders that can be shown, by the instant of `createdAt`; and how many there are of each status. */
-  const shown = createSortedIds();
-  const counts: Record<OrderStatus, number> = { pending: 0, completed: 0, failed: 0 };
-  const listeners: OnChange[] = [];
-
-  const get = (orderId: string): OrderEntry | undefined => {
-    const location = store.find(orderId);
-    return location === 0 ? undefined : unpack(store.text(location), sourceOfTag(store.tag(location)));
-  };
-
-  /** How an order appears in list and counts; undefined if it cannot be shown. */
-  const appearance = (orderId: string): Appearance | undefined => {
-    const location = store.find(orderId);
-    if (location === 0 || Number.isNaN(store.time(location))) return undefined;
-    return { time: store.time(location), status: statusOfTag(store.tag(location)) };
-  };
-
-  const index = (orderId: string, before: Appearance | undefined, after: Appearance | undefined): void => {
-    if (before !== undefined) counts[before.status] -= 1;
-    if (after !== undefined) counts[after.status] += 1;
-    if (before?.time === after?.time) return;
-    if (before !== undefined) shown.delete(before.time, orderId);
-    if (after !== undefined) shown.add(after.time, orderId);
-  };
-
-  const leaveLine = (orderId: string, { line, time }: { line: Line; time: number }): void => {
-    lines[line].delete(time, orderId);
-    bytes[line] -= store.weight(store.find(orderId));
-  };
-
-  const set = (orderId: string, known: OrderEntry | undefined, entry: OrderEntry): void => {
-    const before = appearance(orderId);
-    if (known !== undefined) leaveLine(orderId, placeOf(known));
-    const { order } = entry;
-    const status = statusOf(entry);
-    const after = order && { time: instantOf(order.createdAt), status };
-    const queue = status === 'pending' ? QUEUES.pending : QUEUES.finished;
-    store.put(orderId, { queue, tag: tagOf(status, order?.source), time: after?.time ?? NaN, text: pack(entry) });
-    index(orderId, before, after);
-    const { line, time } = placeOf(entry);
-    lines[line].add(time, orderId);
-    bytes[line] += store.weight(store.find(orderId));
-  };
-
-  /** Forgets the first of a line. */
-  const forget = (line: Line): void => {
-    const { id, time } = lines[line].first()!;
-    leaveLine(id, { line, time });
-    index(id, appearance(id), undefined);
-    store.remove(id);
-  };
-
-  const makeRoom = (): void => {
-    while (lines.pending.size() + lines.finished.size() > max || bytes.pending + bytes.finished > maxBytes) {
-      forget(lines.finished.size() > 0 ? 'finished' : 'pending');
-    }
-    while (lines.orphan.size() * ORPHANS_SHARE >= max + ORPHANS_SHARE || bytes.orphan * ORPHANS_SHARE > maxBytes) forget('orphan');
-  };
-
-  return {
-    /** @returns the order's status if the fact changed what is known of it */
-    apply: (fact: OrderFact, source: 'broker-ack' | 'log' = 'log'): OrderStatus | undefined => {
-      const { orderId } = fact;
-      const before = get(orderId);
-      const after = applyFact(before ?? {}, fact, source);
-      if (after === before) return undefined;
-      set(orderId, before, after);
-      makeRoom();
-      const status = statusOf(after);
-      for (const listener of listeners) listener(orderId, status);
-      return status;
-    },
-    /**
-     * Notes that what was applied at the broker's acknowledgement was met in the log, unchanged.
-     * @returns false when something else is known of the order, so that the record has to be applied
-     */
-    confirm: (orderId: string): boolean => {
-      const location = store.find(orderId);
-      if (location === 0 || sourceOfTag(store.tag(location)) !== 'broker-ack') return false;
-      store.setTag(location, tagOf(statusOfTag(store.tag(location)), 'log'));
-      return true;
-    },
-    get,
-    size: store.size,
-    /** Ids of the orders that can be shown, from the newest to the oldest: by the instant of `createdAt`, then by id. */
-    newestFirst: shown.backwards,
-    /** How many orders can be shown, by status. */
-    counts: (): Readonly<Record<OrderStatus, number>> => counts,
-    onChange: (listener: OnChange): void => void listeners.push(listener),
-  };
 };

@@ -1,22 +1,14 @@
+import type { Changes, OrderStore } from '../store/order-store';
 import type { Logger } from '../utils/logger';
-import type { Feed } from './feed';
-import { viewOf, type Projection } from './projection';
-
-/** A connection on which somebody reads events. */
-export type Reader = {
-  write: (chunk: Buffer) => void;
-  /** Bytes that were written and not taken yet. */
-  waiting: () => number;
-  end: () => void;
-  /** Ends it without what is still waiting. */
-  cut: () => void;
-};
+import { viewOf, type OrderEntry } from './projection';
+import { createReaders, WAITING_MAX_BYTES, type Reader } from './readers';
 
 type Event = { event: 'sync' | 'order' | 'counts'; data: string };
 
+/** What a reader asks for: one order, or all; and the id of the last event that it has seen, if it is one that comes back. */
+export type Asked = { orderId?: string; lastEventId?: string };
+
 const STREAMS_MAX = 1_000;
-/** A reader that has more than this waiting is cut off: it may come back and resume. */
-const WAITING_MAX_BYTES = 1_048_576;
 /** A resumed stream begins with no more than this: above it, reading the list anew is cheaper for both. */
 const REPLAY_MAX_CHARACTERS = WAITING_MAX_BYTES / 2;
 /** What is told at once goes in parts of about so many characters: one text of all could be too long to make. */
@@ -26,28 +18,34 @@ const COUNTS_INTERVAL_MS = 1_000;
 const HEARTBEAT_MS = 15_000;
 
 const RETRY = 'retry: 1000\n\n';
-const HEARTBEAT = Buffer.from(': heartbeat\n\n');
+const HEARTBEAT = ': heartbeat\n\n';
 
 /** All but the last event carry the position before them: a stream that is cut off among them repeats them when it is resumed. */
 const format = (events: Event[], before: string, after: string): string => events
   .map(({ event, data }, i) => `event: ${event}\nid: ${i === events.length - 1 ? after : before}\ndata: ${data}\n\n`)
   .join('');
 
+const orderEvent = (entry: OrderEntry | undefined): Event | undefined => {
+  const data = entry && viewOf(entry);
+  return data === undefined ? undefined : { event: 'order', data };
+};
+
 export type Streams = ReturnType<typeof createStreams>;
 
 /**
  * Tells readers which orders change, as server-sent events: at once after a rest, then every 50 ms, what changed meanwhile told once. An
  * event is written out once for all readers, and nothing is done for an order that nobody listens to.
+ * A position is taken before the store is asked: what is told under it holds at least what the log says up to there.
  */
-export const createStreams = ({ projection, feed, logger }: {
-  projection: Pick<Projection, 'get' | 'counts' | 'onChange'>;
-  feed: Pick<Feed, 'position' | 'since'>;
+export const createStreams = ({ store, changes, logger }: {
+  store: Pick<OrderStore, 'getMany' | 'counts'>;
+  changes: Changes;
   logger: Logger;
 }) => {
-  const ofAll = new Set<Reader>();
-  const ofOrder = new Map<string, Set<Reader>>();
-  /** Changed since the last flush. */
-  const changed = new Set<string>();
+  const readers = createReaders(logger);
+  /** Orders that changed since the last flush; and whether the counts may have, since they were asked for. */
+  let changed = new Set<string>();
+  let countsChanged = false;
   /** Everything that was read from the log before this position has been told. */
   let toldTo = '';
   let flushedAt = -Infinity;
@@ -57,86 +55,85 @@ export const createStreams = ({ projection, feed, logger }: {
   let countsToldAt = -Infinity;
   let open = 0;
   let closed = false;
+  let turn: Promise<void> = Promise.resolve();
 
-  const countsNow = (): string => JSON.stringify(projection.counts());
-
-  const orderEvent = (orderId: string): Event | undefined => {
-    const data = viewOf(projection.get(orderId) ?? {});
-    return data === undefined ? undefined : { event: 'order', data };
+  /** Flushes and openings ask the store, and go one after the other. */
+  const inTurn = (work: () => Promise<void>, failed: (error: unknown) => void): void => {
+    turn = turn.then(work).catch(failed);
   };
 
-  const tell = (readers: Iterable<Reader>, chunk: Buffer): void => {
-    for (const reader of readers) {
-      if (reader.waiting() <= WAITING_MAX_BYTES) {
-        reader.write(chunk);
-      } else {
-        logger.info('event stream cut off: its reader is too slow', { waitingBytes: reader.waiting() });
-        reader.cut();
-      }
-    }
+  const cutAll = (error: unknown): void => {
+    logger.warn('event streams cut off: the store does not answer', { streams: readers.all().length, error });
+    readers.all().forEach((reader) => reader.cut());
   };
 
   const flushWithin = (ms: number): void => {
     const dueAt = performance.now() + ms;
-    if (dueAt >= flushDueAt) return;
+    if (dueAt >= flushDueAt || closed) return;
     clearTimeout(flushTimer);
     flushDueAt = dueAt;
-    flushTimer = setTimeout(flush, ms);
+    flushTimer = setTimeout(() => inTurn(flush, cutAll), ms);
   };
 
+  const countsNow = async (): Promise<string> => JSON.stringify(await store.counts());
+
   /** Counts go with the changes that made them, at most once a second. */
-  const countsEvent = (now: number): Event | undefined => {
-    const data = countsNow();
-    if (data === countsTold || ofAll.size === 0) return undefined;
-    const early = countsToldAt + COUNTS_INTERVAL_MS - now;
+  const countsEvent = async (): Promise<Event | undefined> => {
+    if (!countsChanged || readers.ofAll.size === 0) return undefined;
+    const early = countsToldAt + COUNTS_INTERVAL_MS - flushedAt;
     if (early > 0) {
       flushWithin(early);
       return undefined;
     }
+    countsChanged = false;
+    const data = await countsNow();
+    if (data === countsTold) return undefined;
     countsTold = data;
-    countsToldAt = now;
+    countsToldAt = flushedAt;
     return { event: 'counts', data };
   };
 
-  const flush = (): void => {
+  const flush = async (): Promise<void> => {
     clearTimeout(flushTimer);
     flushDueAt = Infinity;
     flushedAt = performance.now();
-    const position = feed.position();
+    const position = changes.position();
+    const orderIds = [...changed];
+    changed = new Set();
+    const entries = await store.getMany(orderIds);
+    const counts = await countsEvent();
     let [events, characters]: [Event[], number] = [[], 0];
-    for (const orderId of changed) {
-      const event = orderEvent(orderId);
+    for (const orderId of orderIds) {
+      const event = orderEvent(entries.get(orderId));
       if (event === undefined) continue;
       if (characters + event.data.length > PART_CHARACTERS && characters > 0) {
-        tell(ofAll, Buffer.from(format(events, toldTo, toldTo)));
+        readers.tell(readers.ofAll, format(events, toldTo, toldTo));
         [events, characters] = [[], 0];
       }
-      if (ofAll.size > 0) events.push(event);
+      if (readers.ofAll.size > 0) events.push(event);
       characters += event.data.length;
-      const readers = ofOrder.get(orderId);
-      if (readers !== undefined) tell(readers, Buffer.from(format([event], position, position)));
+      if (readers.of(orderId).size > 0) readers.tell(readers.of(orderId), format([event], position, position));
     }
-    changed.clear();
-    const counts = countsEvent(flushedAt);
     if (counts !== undefined) events.push(counts);
-    if (ofAll.size > 0 && events.length > 0) tell(ofAll, Buffer.from(format(events, toldTo, position)));
+    if (readers.ofAll.size > 0 && events.length > 0) readers.tell(readers.ofAll, format(events, toldTo, position));
     toldTo = position;
   };
 
-  projection.onChange((orderId) => {
-    if (ofAll.size === 0 && !ofOrder.has(orderId)) return;
+  changes.onChange((orderId) => {
+    if (readers.ofAll.size === 0 && readers.of(orderId).size === 0) return;
     if (changed.size === 0) flushWithin(Math.max(0, flushedAt + FLUSH_INTERVAL_MS - performance.now()));
     changed.add(orderId);
+    countsChanged = true;
   });
 
   /** @returns undefined when what changed since is not known, or too much */
-  const replay = (lastEventId: string): Event[] | undefined => {
-    const changedSince = feed.since(lastEventId);
+  const replay = async (lastEventId: string): Promise<Event[] | undefined> => {
+    const changedSince = await changes.since(lastEventId);
     if (changedSince === undefined) return undefined;
     const events: Event[] = [];
     let characters = 0;
-    for (const orderId of changedSince) {
-      const event = orderEvent(orderId);
+    for (const entry of (await store.getMany([...changedSince])).values()) {
+      const event = orderEvent(entry);
       if (event === undefined) continue;
       events.push(event);
       characters += event.data.length;
@@ -145,40 +142,55 @@ export const createStreams = ({ projection, feed, logger }: {
     return events;
   };
 
-  const firstEvents = (orderId: string | undefined, lastEventId: string | undefined): string => {
-    const position = feed.position();
-    const missed = lastEventId === undefined ? undefined : replay(lastEventId);
+  const firstEvents = async ({ orderId, lastEventId }: Asked): Promise<string> => {
+    const position = changes.position();
+    const missed = lastEventId === undefined ? undefined : await replay(lastEventId);
     const events: Event[] = [{ event: 'sync', data: JSON.stringify({ resumed: missed !== undefined }) }];
-    if (orderId === undefined) events.push(...missed ?? [], { event: 'counts', data: countsNow() });
-    else events.push(orderEvent(orderId)!);
+    if (orderId === undefined) {
+      const counts = await countsNow();
+      if (readers.ofAll.size === 1) countsTold = counts;
+      events.push(...missed ?? [], { event: 'counts', data: counts });
+    } else {
+      const event = orderEvent((await store.getMany([orderId])).get(orderId));
+      if (event !== undefined) events.push(event);
+    }
     return format(events, missed === undefined ? position : lastEventId!, position);
   };
 
-  const heartbeat = setInterval(() => {
-    tell(ofAll, HEARTBEAT);
-    for (const readers of ofOrder.values()) tell(readers, HEARTBEAT);
-  }, HEARTBEAT_MS).unref();
+  const heartbeat = setInterval(() => readers.tell(readers.all(), HEARTBEAT), HEARTBEAT_MS).unref();
 
   return {
     /**
-     * Begins to tell of one order, which is shown, or of all of them.
-     * @param lastEventId the id of the last event that this reader has seen, if it is one that comes back
+     * Begins to tell of one order, which is shown, or of all of them, once the store has answered; a reader that it does not answer is cut off.
      * @returns what ends the telling; undefined when there can be no more streams
      */
-    open: (reader: Reader, { orderId, lastEventId }: { orderId?: string; lastEventId?: string }): (() => void) | undefined => {
+    open: (reader: Reader, asked: Asked): (() => void) | undefined => {
       if (open === STREAMS_MAX || closed) return undefined;
-      // Whoever is here already hears what is still to be told, so that this one begins with nothing left over.
-      flush();
-      reader.write(Buffer.from(RETRY + firstEvents(orderId, lastEventId)));
-      if (ofAll.size === 0) countsTold = countsNow();
-      const readers = orderId === undefined ? ofAll : ofOrder.get(orderId) ?? new Set();
-      if (orderId !== undefined) ofOrder.set(orderId, readers);
-      readers.add(reader);
+      const { orderId } = asked;
+      let left = false;
       open += 1;
+      const begin = async (): Promise<void> => {
+        if (left) return;
+        if (closed) {
+          reader.end();
+          return;
+        }
+        // From here on what changes is told to it, behind what it begins with.
+        readers.add(reader, orderId);
+        const first = RETRY + await firstEvents(asked);
+        if (!left && !closed) reader.write(Buffer.from(first));
+      };
+      // Whoever is here already hears what is still to be told, so that this one begins with nothing left over.
+      inTurn(flush, cutAll);
+      inTurn(begin, (error) => {
+        logger.warn('event stream not begun: the store does not answer', { error });
+        reader.cut();
+      });
       return () => {
-        if (!readers.delete(reader)) return;
+        if (left) return;
+        left = true;
         open -= 1;
-        if (orderId !== undefined && readers.size === 0) ofOrder.delete(orderId);
+        readers.delete(reader, orderId);
       };
     },
     /** How many are open. */
@@ -188,14 +200,7 @@ export const createStreams = ({ projection, feed, logger }: {
       closed = true;
       clearInterval(heartbeat);
       clearTimeout(flushTimer);
-      for (const readers of [ofAll, ...ofOrder.values()]) {
-        for (const reader of readers) {
-          // What is still waiting might never be taken; what it was can be had again.
-          if (reader.waiting() > 0) reader.cut();
-          else reader.end();
-        }
-        readers.clear();
-      }
+      readers.close();
     },
   };
 };

@@ -1,14 +1,14 @@
-import type { Projection } from './projection';
+import type { Changes } from '../store/order-store';
 
 export type Waiters = ReturnType<typeof createWaiters>;
 
 /** Those who wait for an order to be finished. One who waits costs a timer and memory, and nothing while other orders change. */
-export const createWaiters = (projection: Pick<Projection, 'onChange'>) => {
+export const createWaiters = (changes: Pick<Changes, 'onChange'>) => {
   const waiting = new Map<string, Set<() => void>>();
   let count = 0;
   let closed = false;
 
-  projection.onChange((orderId, status) => {
+  changes.onChange((orderId, status) => {
     if (status !== 'pending') waiting.get(orderId)?.forEach((end) => end());
   });
 

@@ -14,6 +14,8 @@ export const createOpenEvents = ({ streams, beginEvents }: { streams: Pick<Strea
     res.end();
     return;
   }
+  // It may have gone while its order was looked for.
+  if (res.destroyed) return;
   const lastEventId = req.get('Last-Event-ID');
   const reader = {
     write: (chunk: Buffer): void => {
@@ -21,7 +23,10 @@ export const createOpenEvents = ({ streams, beginEvents }: { streams: Pick<Strea
       res.write(chunk);
     },
     waiting: () => res.writableLength,
-    end: () => void res.end(),
+    end: (): void => {
+      if (!res.headersSent) beginEvents(res);
+      res.end();
+    },
     cut: () => void res.destroy(),
   };
   const close = streams.open(reader, { ...(orderId !== undefined && { orderId }), ...(lastEventId !== undefined && { lastEventId }) });

@@ -3,9 +3,10 @@ import { v4 as uuid } from 'uuid';
 import { orderRequestSchema, uuidSchema } from '../kafka/messages';
 import { listOrders } from '../processors/list-orders';
 import { BrokerUnavailableError, NotAppendedError, OrderConflictError, QueueFullError, type PlaceOrder } from '../processors/place-order';
-import { statusOf, viewOf, type OrderEntry, type Projection } from '../processors/projection';
+import { statusOf, viewOf, type OrderEntry } from '../processors/projection';
 import type { Streams } from '../processors/streams';
 import type { Waiters } from '../processors/waiters';
+import { StoreUnavailableError, type OrderStore } from '../store/order-store';
 import { traceOf, type StartSpan } from '../utils/tracing';
 import type { Answer, BeginEvents } from './answer';
 import { createOpenEvents } from './events';
@@ -16,7 +17,7 @@ import { invalid, methodNotAllowed, Problem, unavailable } from './problem';
 
 export type OrderRoutesDeps = {
   placeOrder: PlaceOrder;
-  projection: Pick<Projection, 'get' | 'newestFirst'>;
+  store: Pick<OrderStore, 'get' | 'newestFirst'>;
   waiters: Pick<Waiters, 'wait'>;
   streams: Pick<Streams, 'open'>;
   /** False while the state is being rebuilt from the log: until then no answer about an order would be true. */
@@ -27,7 +28,7 @@ export type OrderRoutesDeps = {
   startSpan: StartSpan;
 };
 
-export type RejectReason = 'invalid' | 'conflict' | 'queue_full' | 'broker_unavailable' | 'rebuilding';
+export type RejectReason = 'invalid' | 'conflict' | 'queue_full' | 'broker_unavailable' | 'store_unavailable' | 'rebuilding';
 
 /** Why an order is not accepted, and what its client is told; undefined when the fault is ours. */
 const rejectionOf = (error: unknown, orderId: string): { reason: RejectReason; problem: Problem } | undefined => {
@@ -39,6 +40,9 @@ const rejectionOf = (error: unknown, orderId: string): { reason: RejectReason; p
   if (error instanceof BrokerUnavailableError || error instanceof NotAppendedError) {
     const detail = 'The order could not be confirmed in time. Post it again with its orderId: that is safe.';
     return { reason: 'broker_unavailable', problem: unavailable(detail, orderId) };
+  }
+  if (error instanceof StoreUnavailableError) {
+    return { reason: 'store_unavailable', problem: unavailable('The orders cannot be asked for now. Post this one again with its orderId: that is safe.', orderId) };
   }
   if (error instanceof Problem) return { reason: error.status === 503 ? 'rebuilding' : 'invalid', problem: error };
   return undefined;
@@ -53,7 +57,7 @@ const handled = (handler: (req: Request, res: Response) => Promise<void>): Reque
 
 /** Orders: placing, reading, listing, waiting for one, and streams of what happens to them. */
 export const orderRoutes = ({
-  placeOrder, projection, waiters, streams, caughtUp, bodyLimitBytes, onRejected, startSpan, answer, beginEvents,
+  placeOrder, store, waiters, streams, caughtUp, bodyLimitBytes, onRejected, startSpan, answer, beginEvents,
 }: OrderRoutesDeps & {
   answer: Answer;
   beginEvents: BeginEvents;
@@ -62,10 +66,10 @@ export const orderRoutes = ({
     if (!caughtUp()) throw unavailable('The orders are being read from the log.');
   };
 
-  const find = (text: string | undefined): { orderId: string; entry: OrderEntry } => {
+  const find = async (text: string | undefined): Promise<{ orderId: string; entry: OrderEntry }> => {
     requireState();
     const id = uuidSchema.safeParse(text);
-    const entry = id.success ? projection.get(id.data) : undefined;
+    const entry = id.success ? await store.get(id.data) : undefined;
     // Of some orders no more is known than that they were paid.
     if (!id.success || entry?.order === undefined) throw new Problem(404, 'There is no order with this id.');
     return { orderId: id.data, entry };
@@ -73,21 +77,25 @@ export const orderRoutes = ({
 
   /** Resolves when the order is finished, when the time is over, or when nobody waits any more. */
   const untilFinished = async (text: string | undefined, seconds: number, res: Response): Promise<void> => {
-    const { orderId, entry } = find(text);
-    if (statusOf(entry) !== 'pending') return;
-    const { over, cancel } = waiters.wait(orderId, seconds * 1_000);
+    // From before it is looked at, so that no change falls in between.
+    const { over, cancel } = waiters.wait(text?.toLowerCase() ?? '', seconds * 1_000);
     res.once('close', cancel);
-    await over;
+    try {
+      const { entry } = await find(text);
+      if (statusOf(entry) === 'pending') await over;
+    } finally {
+      cancel();
+    }
   };
 
   const openEvents = createOpenEvents({ streams, beginEvents });
   const router = Router();
   router.route('/orders')
-    .get((req, res) => {
+    .get(handled(async (req, res) => {
       requireState();
-      const { orders, next } = listOrders(projection, readListQuery(req.url));
+      const { orders, next } = await listOrders(store, readListQuery(req.url));
       answer(res, 200, `{"orders":[${orders.join(',')}]${next === undefined ? '' : `,"next":"${cursorOf(next)}"`}}`);
-    })
+    }))
     .post(handled(async (req, res) => {
       let orderId = '';
       const span = startSpan('server', 'POST /orders', { parent: traceOf(req.headers), attributes: () => requestAttributes });
@@ -118,14 +126,14 @@ export const orderRoutes = ({
     .all(methodNotAllowed('GET, HEAD'));
 
   router.route('/orders/:id/events')
-    .get((req, res) => openEvents(req, res, find(req.params['id']).orderId))
+    .get(handled(async (req, res) => openEvents(req, res, (await find(req.params['id'])).orderId)))
     .all(methodNotAllowed('GET, HEAD'));
 
   router.route('/orders/:id')
     .get(handled(async (req, res) => {
       const seconds = preferredWait(req.get('Prefer'));
       if (seconds !== undefined) await untilFinished(req.params['id'], seconds, res);
-      const { entry } = find(req.params['id']);
+      const { entry } = await find(req.params['id']);
       answer(res, 200, viewOf(entry)!, seconds === undefined ? {} : { 'Preference-Applied': `wait=${seconds}` });
     }))
     .all(methodNotAllowed('GET, HEAD'));

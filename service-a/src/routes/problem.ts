@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
+import { StoreUnavailableError } from '../store/order-store';
 import type { Logger } from '../utils/logger';
 import { problemOf } from '../utils/refusal';
 import type { Answer } from './answer';
@@ -43,6 +44,7 @@ export const notFound: RequestHandler = () => {
 
 const toProblem = (error: unknown): Problem | undefined => {
   if (error instanceof Problem) return error;
+  if (error instanceof StoreUnavailableError) return unavailable('The orders cannot be asked for now.');
   // Express cannot decode a part of the path: there is nothing at such an address.
   return error instanceof URIError ? new Problem(404, 'There is nothing at this address.') : undefined;
 };

@@ -1,17 +1,20 @@
 import type { FoldOutcome } from '../processors/follow-log';
 import type { RejectReason } from '../routes/orders';
+import { createDatabaseMetrics } from './database-metrics';
 import { createMeters, forEachOf, type CommonSources } from './meters';
 
 /** What is asked anew at each scrape. */
 export type Sources = Omit<CommonSources, 'queued'> & {
   queued: () => number;
-  counts: () => Readonly<Record<string, number>>;
+  counts: () => Promise<Readonly<Record<string, number>>>;
   rebuildSeconds: () => number;
   streams: () => number;
   waiters: () => number;
 };
 
-const REASONS: Record<RejectReason, true> = { invalid: true, conflict: true, queue_full: true, broker_unavailable: true, rebuilding: true };
+const REASONS: Record<RejectReason, true> = {
+  invalid: true, conflict: true, queue_full: true, broker_unavailable: true, store_unavailable: true, rebuilding: true,
+};
 const OUTCOMES: Record<FoldOutcome, true> = { applied: true, unchanged: true, unreadable: true };
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -22,7 +25,7 @@ export const createMetrics = ({ ordersTopic, readTopics = [ordersTopic] }: {
   /** All that are read. */
   readTopics?: string[];
 }) => {
-  const { publishing, watch, gauge, tallies, ...meters } = createMeters();
+  const { publishing, watch, gauge, tallies, histogram, ...meters } = createMeters();
   const orders = publishing(ordersTopic);
   const consumed = tallies({ name: 'kafka_records_consumed_total', help: 'Records read, by what they did to the state.', labelNames: ['topic', 'outcome'] });
   const consumedOf = new Map(readTopics.map((topic) => [topic, forEachOf(OUTCOMES, (outcome) => consumed({ topic, outcome }))]));
@@ -31,6 +34,8 @@ export const createMetrics = ({ ordersTopic, readTopics = [ordersTopic] }: {
 
   return {
     ...meters,
+    /** Of the database, where there is one. */
+    database: () => createDatabaseMetrics({ topics: readTopics, gauge, tallies, histogram }),
     published: orders.onSent,
     publishFailed: orders.onFailed,
     consumed: (topic: string, outcome: FoldOutcome): void => {
@@ -43,8 +48,9 @@ export const createMetrics = ({ ordersTopic, readTopics = [ordersTopic] }: {
     /** Adds the figures that are asked for at each scrape. */
     watch: ({ queued, counts, rebuildSeconds, streams, waiters, ...common }: Sources): void => {
       watch({ ...common, queued: () => ({ [ordersTopic]: queued() }) });
-      gauge('orders_held', 'Orders held, by status.', ['status'], (set) => {
-        for (const [status, count] of Object.entries(counts())) set(count, { status });
+      gauge('orders_held', 'Orders held, by status.', ['status'], async (set) => {
+        // No figure while the store does not answer: better than none of all others.
+        for (const [status, count] of Object.entries(await counts().catch(() => ({})))) set(count, { status });
       });
       gauge('state_rebuild_duration_seconds', 'Time the rebuild of the state took; 0 until it is done.', [], (set) => set(rebuildSeconds(), {}));
       gauge('event_streams', 'Open streams of events.', [], (set) => set(streams(), {}));

@@ -1,0 +1,43 @@
+import type { Kafka } from 'kafkajs';
+import { createFollower } from '../kafka/follower';
+import { createFeed } from '../processors/feed';
+import { createLogReader } from '../processors/follow-log';
+import type { Logger } from '../utils/logger';
+import { passOn, type Tracer } from '../utils/tracing';
+import { createMemoryStore } from './memory';
+import type { OrderSource } from './order-source';
+import type { Changes } from './order-store';
+
+type ReaderDeps = Parameters<typeof createLogReader>[0];
+type FollowerDeps = Parameters<typeof createFollower>[0];
+
+/** The store in memory and what keeps it at the state of the log: it reads the topics from their beginning at each start, then follows them. */
+export const createMemoryLog = ({ bounds, topics, kafka, groupId, onRecord, onJoin, onRestart, tracer, trail, logger }: {
+  bounds: Parameters<typeof createMemoryStore>[0];
+  topics: ReaderDeps['topics'];
+  kafka: Kafka;
+  groupId: string;
+  onRecord: ReaderDeps['onRecord'];
+  onJoin: FollowerDeps['onJoin'];
+  onRestart: FollowerDeps['onRestart'];
+  tracer: Pick<Tracer, 'start'>;
+  trail: ReaderDeps['trail'];
+  logger: Logger;
+}): OrderSource => {
+  const store = createMemoryStore(bounds);
+  const feed = createFeed({ positions: () => follower.positions(), unmet: store.unmet });
+  const { handle } = createLogReader({
+    topics,
+    groupId,
+    store,
+    feed,
+    onRecord,
+    // What is read while the state is rebuilt was traced when it was new.
+    startSpan: (...span) => (follower.caughtUp() ? tracer : passOn).start(...span),
+    trail,
+    logger,
+  });
+  const follower = createFollower({ kafka, groupId, topics: Object.values(topics), handle, onJoin, onRestart, logger });
+  const changes: Changes = { onChange: store.onChange, position: feed.position, since: async (position) => feed.since(position) };
+  return { store, changes, checks: () => ({}), log: follower, close: async () => undefined };
+};
