@@ -43,6 +43,12 @@ export const createDatabase = async (url: string, name: string): Promise<string>
   return databaseOf(url, name);
 };
 
+/** The database of that name on the server of `url`, made if it is not there; resolves to its URL. */
+export const ensureDatabase = async (url: string, name: string): Promise<string> => {
+  const found = await query(url, `SELECT FROM pg_database WHERE datname = '${name}'`);
+  return found.length > 0 ? databaseOf(url, name) : createDatabase(url, name);
+};
+
 export const dropDatabase = async (url: string, name: string): Promise<void> => {
   await query(url, `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
 };
