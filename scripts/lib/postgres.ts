@@ -156,6 +156,7 @@ export const startLocalPostgres = async ({ dataDir, port: wanted, settings = {},
   return {
     url,
     port,
+    dataDir,
     pid: () => child?.pid,
     /** Resolves when the present process ends, whoever ended it. */
     exited: () => child?.exited,
