@@ -22,7 +22,7 @@ const rebuild = async ({ envA }: PostgresStage): Promise<string> => {
   return lines.at(-1) ?? '';
 };
 
-/** Posts different orders under one id to the replicas at once, each until the answer is 202 or 409; the accepted one is the load's then. */
+/** Posts different orders under one id to the replicas at once, each until it is 202 or 409; the accepted one is the load's then. */
 const race = async ({ replicas, load, random }: PostgresStage): Promise<void> => {
   const { orderId, ...order } = load.anOrder();
   const rivals = replicas.flatMap(({ url }) => [1, 2].map((): { url: string; order: Order } =>

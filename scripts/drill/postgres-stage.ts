@@ -49,11 +49,12 @@ const playOn = async (brokers: string, postgres: LocalPostgres, drill: PostgresD
   const url = await postgres.createDatabase(database);
   const on = { brokers, random: createRandom(seed), connections: CONNECTIONS, replicas: REPLICAS };
   const { faults, ...terms } = drill;
-  const result = await runDrill({ ...terms, env: { DATABASE_URL: url } }, on, (stage) => faults({ ...stage, postgres, url }), async (stage) => {
+  const played = { ...terms, env: { DATABASE_URL: url } };
+  const result = await runDrill(played, on, (stage) => faults({ ...stage, postgres, url }), async (stage) => {
     const compare = () => compareWithTables({ url, ...stage });
     // Orders are settled by what GET says; records without an order may still be to read.
-    await waitFor('the tables to equal the topics', async () => (await compare()).violations.length === 0, { timeoutMs: 30_000, intervalMs: 500 })
-      .catch(() => undefined);
+    const isEqual = async (): Promise<boolean> => (await compare()).violations.length === 0;
+    await waitFor('the tables to equal the topics', isEqual, { timeoutMs: 30_000, intervalMs: 500 }).catch(() => undefined);
     const { violations, orders } = await compare();
     console.log(`  tables: ${orders} orders compared with a fold of the topics`);
     return [...violations, ...await compareReplicas(stage)];

@@ -51,7 +51,8 @@ export const compareWithTables = async ({ url, brokers, topics, admin }: {
   }
 
   const counted = await query(url, 'SELECT status, sum(count)::integer AS count FROM order_counts GROUP BY status');
-  const counts = { pending: 0, completed: 0, failed: 0, ...Object.fromEntries(counted.map(({ status, count }) => [String(status), count])) };
+  const byStatus = Object.fromEntries(counted.map(({ status, count }) => [String(status), count]));
+  const counts = { pending: 0, completed: 0, failed: 0, ...byStatus };
   const shown = countShown(expected.values());
   if (!isDeepStrictEqual(counts, shown)) violations.push(
     `order_counts says ${JSON.stringify(counts)}, the topics say ${JSON.stringify(shown)}`,
