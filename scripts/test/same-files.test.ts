@@ -28,6 +28,7 @@ const SAME = [
   'src/utils/logger.ts',
   'src/utils/meters.ts',
   'src/utils/otel.ts',
+  'src/utils/progress.ts',
   'src/utils/refusal.ts',
   'src/utils/server.ts',
   'src/utils/shutdown.ts',

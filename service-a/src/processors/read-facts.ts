@@ -31,7 +31,7 @@ export const createFactReader = ({ topics, groupId, onRecord, startSpan, trail, 
   /** Hears of each record what it did to the state. */
   onRecord: (topic: string, outcome: FoldOutcome) => void;
   startSpan: StartSpan;
-  trail: Trail;
+  trail: Pick<Trail, 'log'>;
   logger: Logger;
 }) => {
   const readers = readersOf(topics);

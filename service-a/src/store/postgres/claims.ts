@@ -34,15 +34,19 @@ const HELD = {
     FROM orders JOIN unnest($1::uuid[], $2::text[]) AS given (order_id, text) USING (order_id)`,
   row: heldRow,
 };
+const HELD_COLUMNS = [...COLUMNS.split(', '), 'text'].map((column) => `orders.${column}`).join(', ');
 /** Rows are locked by id, in the one order that all writers keep. What the log showed meanwhile stays as the log has it. */
 const ACKNOWLEDGE = {
   name: 'acknowledge',
-  text: `WITH given AS (SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS given (order_id, partition, "offset")),
-    locked AS (SELECT ${COLUMNS}, text FROM orders WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id FOR UPDATE),
+  text: `WITH locked AS (
+      SELECT ${HELD_COLUMNS}, given.partition, given."offset"
+      FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS given (order_id, partition, "offset") JOIN orders USING (order_id)
+      ORDER BY order_id FOR UPDATE OF orders
+    ),
     shown AS (
-      UPDATE orders SET source = 2, order_partition = given.partition, order_offset = given."offset"
-      FROM locked JOIN given USING (order_id) WHERE orders.order_id = locked.order_id AND locked.source = 0
-      RETURNING ${COLUMNS.split(', ').map((column) => `orders.${column}`).join(', ')}, orders.text
+      UPDATE orders SET source = 2, order_partition = locked.partition, order_offset = locked."offset"
+      FROM locked WHERE orders.order_id = locked.order_id AND locked.source = 0
+      RETURNING ${HELD_COLUMNS}
     ),
     counted AS (
       INSERT INTO order_counts (part, status, count)
@@ -51,7 +55,7 @@ const ACKNOWLEDGE = {
       ) AS shown GROUP BY status ORDER BY status
       ON CONFLICT (part, status) DO UPDATE SET count = order_counts.count + excluded.count
     )
-    SELECT * FROM shown UNION ALL SELECT * FROM locked WHERE source > 0`,
+    SELECT * FROM shown UNION ALL SELECT ${COLUMNS}, text FROM locked WHERE source > 0`,
   row: fullRow,
 };
 const RELEASE: Statement = {
