@@ -48,7 +48,7 @@ describe('The log in PostgreSQL, on a real broker', () => {
   const addReplica = async (): Promise<Service> => {
     const replica = await startService('service-a', settings(), []);
     replicas.push(replica);
-    await replica.untilReady().catch((error) => { console.log(replica.lines.slice(-40).join('\n')); throw error; });
+    await replica.untilReady().catch((error: unknown) => { console.log(replica.lines.slice(-40).join('\n')); throw error; });
     return replica;
   };
   /** What the tables hold is what was accepted, once each, and the counts are those of the rows. */
@@ -132,12 +132,12 @@ describe('The log in PostgreSQL, on a real broker', () => {
        VALUES ('${old}', 2, '{}', '2020-01-01T00:00:00Z', 1577836800000, 0, -5, '{}', 0, -5)`,
       `INSERT INTO orders (order_id, source, text, created_at, created_ms, event_id, tries)
        VALUES ('${taken}', 0, '{}', '2020-01-01T00:00:00Z', 1577836800000, '${taken}', 1)`,
-      `INSERT INTO order_counts VALUES (99, 'failed', 1)`,
-      `UPDATE orders SET attempts = 7 WHERE order_id = (SELECT order_id FROM orders WHERE source = 2 AND order_offset >= 0 LIMIT 1)`);
+      'INSERT INTO order_counts VALUES (99, \'failed\', 1)',
+      'UPDATE orders SET attempts = 7 WHERE order_id = (SELECT order_id FROM orders WHERE source = 2 AND order_offset >= 0 LIMIT 1)');
     const load = stage.load.run({ seconds: 20 });
     await sleep(3_000);
     const [first, second] = await Promise.all([rebuild(), sleep(500).then(() => rebuild())]);
-    expect(first).toEqual({ code: 0, lines: expect.anything() as string[] });
+    expect({ ...first, lines: first.lines.filter((line) => /^rebuild: (?!reading|read|done|[0-9]|taking)/.test(line)) }).toEqual({ code: 0, lines: [] });
     expect(second).toEqual({ code: 1, lines: ['rebuild: another rebuild is running'] });
     await load;
     await stage.settle();
@@ -146,7 +146,7 @@ describe('The log in PostgreSQL, on a real broker', () => {
     expect(held.map(({ order_id: orderId }) => orderId)).toEqual([old, ...stage.load.accepted.keys()].sort());
     expect(stage.load.violations).toEqual([]);
     expect(await query(database.postgres.url, `SELECT source FROM orders WHERE order_id = '${taken}'`)).toEqual([{ source: 0 }]);
-    expect(await query(database.postgres.url, `SELECT nspname FROM pg_namespace WHERE nspname LIKE 'orders\\_%'`)).toEqual([]);
+    expect(await query(database.postgres.url, 'SELECT nspname FROM pg_namespace WHERE nspname LIKE \'orders\\_%\'')).toEqual([]);
     await expectCounts(held);
     expect([stage.a, ...replicas].flatMap((replica) => replica.crashes())).toEqual([]);
     console.log(first.lines.join('\n'));

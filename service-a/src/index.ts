@@ -11,6 +11,7 @@ import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
 import { createMemoryLog } from './store/memory-log';
+import type { OrderSource } from './store/order-source';
 import { createPostgresLog } from './store/postgres-log';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
@@ -51,19 +52,16 @@ const start = async (env: Env): Promise<void> => {
     trail,
     logger,
   };
-  const { store, changes, log, ...source } = env.DATABASE_URL === undefined
-    ? createMemoryLog({
-        bounds: {
-          max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
-        },
-        ...reading,
-      })
-    : createPostgresLog({
-        url: env.DATABASE_URL,
-        watch: metrics.database(),
-        wanted: () => waiters.size() + streams.size() > 0,
-        ...reading,
-      });
+  const inMemory = (): OrderSource => createMemoryLog({
+    bounds: {
+      max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
+    },
+    ...reading,
+  });
+  const inTables = (url: string): OrderSource => createPostgresLog({
+    url, keepDays: env.ORDERS_KEEP_DAYS, watch: metrics.database(), wanted: () => waiters.size() + streams.size() > 0, ...reading,
+  });
+  const { store, changes, log, ...source } = env.DATABASE_URL === undefined ? inMemory() : inTables(env.DATABASE_URL);
   const waiters = createWaiters(changes);
   const streams = createStreams({ store, changes, logger });
   const placeOrder = createPlaceOrder({

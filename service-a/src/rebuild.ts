@@ -51,7 +51,7 @@ const rebuild = async (env: Env, url: string): Promise<void> => {
   const seconds = (): number => (Date.now() - startedAt) / 1_000;
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: `${env.KAFKA_CLIENT_ID}-rebuild`, logger });
-  const fresh = await openFreshTables({ url, logger });
+  const fresh = await openFreshTables({ url, topics: Object.values(topics), logger });
   try {
     const copy = createLogCopy({ kafka, groupId: env.KAFKA_GROUP_ID, topics, fresh, logger });
     const total = await copy.size();
@@ -66,7 +66,7 @@ const rebuild = async (env: Env, url: string): Promise<void> => {
       const { read, unreadable } = copy.figures();
       say(`rebuild: read ${read} records in ${seconds().toFixed(1)} s, ${Math.round(read / seconds())} a second; ${unreadable} could not be read`);
       await fresh.takeOverAll((rows) => progress.show(`rebuild: taking over what the log no longer holds, ${rows} rows looked at`), signal);
-      const heldFor = await fresh.swap(Object.values(topics), signal);
+      const heldFor = await fresh.swap(signal);
       say(`rebuild: done in ${seconds().toFixed(1)} s; the replicas were held up for ${Math.round(heldFor)} ms`);
     } finally {
       await copy.stop();

@@ -51,7 +51,7 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
     start: projector.start,
     /** Resolves once the fresh tables know what those in use know. @throws the reason of `signal` */
     caughtUp: async (progress: (behind: bigint) => void, signal: AbortSignal): Promise<void> => {
-      for (let behind = await fresh.behind(names); behind > 0n; behind = await fresh.behind(names)) {
+      for (let behind = await fresh.behind(); behind > 0n; behind = await fresh.behind()) {
         progress(behind);
         await sleep(SHOW_MS, undefined, { signal });
       }

@@ -13,8 +13,12 @@ type ProjectorDeps = Parameters<typeof createProjector>[0];
 type StoreDeps = Parameters<typeof createPostgresStore>[0];
 
 /** The store in PostgreSQL and this replica's part in keeping it at the state of the log. */
-export const createPostgresLog = ({ url, topics, kafka, groupId, onRecord, onJoin, onRestart, watch, wanted, tracer, trail, logger }: {
+export const createPostgresLog = ({
+  url, keepDays, topics, kafka, groupId, onRecord, onJoin, onRestart, watch, wanted, tracer, trail, logger,
+}: {
   url: string;
+  /** As of `createPostgresStore`. */
+  keepDays: number | undefined;
   topics: ReaderDeps['topics'];
   kafka: Kafka;
   groupId: string;
@@ -31,7 +35,7 @@ export const createPostgresLog = ({ url, topics, kafka, groupId, onRecord, onJoi
   logger: Logger;
 }): OrderSource => {
   const topicNames = Object.values(topics);
-  const tables = createPostgresStore({ url, topics, logger, wanted, watch });
+  const tables = createPostgresStore({ url, keepDays, topics, logger, wanted, watch });
   const progress = createTableProgress({ kafka, topics: topicNames, positions: tables.positions, logger });
   watch.ask({ behind: progress.behind, pools: tables.pools });
   const readFacts = createFactReader({

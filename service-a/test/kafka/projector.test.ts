@@ -39,8 +39,8 @@ const someTables = () => {
     startPartition: async ({ topic: _topic, ...start }) => {
       starts.push(start);
       const next = positions.get(start.partition);
-      const isElsewhere = next === undefined || BigInt(next) < BigInt(start.low) || (start.high !== undefined && BigInt(next) > BigInt(start.high));
-      if (isElsewhere) positions.set(start.partition, start.low);
+      const isCut = next === undefined || BigInt(next) < BigInt(start.low);
+      if (isCut || (start.high !== undefined && BigInt(next) > BigInt(start.high))) positions.set(start.partition, start.low);
       return positions.get(start.partition)!;
     },
   };

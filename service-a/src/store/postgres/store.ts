@@ -6,6 +6,7 @@ import { createClaims } from './claims';
 import { unavailable } from './errors';
 import { migrate, readMigrations, type Migration } from './migrate';
 import { createPool, type Database, type PoolSettings } from './pool';
+import { createPruner } from './prune';
 import { createReads } from './reads';
 import { createStartPartition } from './start-partition';
 import type { PostgresStore, Topics, Watch } from './types';
@@ -22,7 +23,7 @@ const POOLS = {
 } as const;
 
 /** Orders in PostgreSQL, for any number of replicas: the port, and what folds the log into it. */
-export const createPostgresStore = ({ url, topics, logger, wanted = () => true, schema, watch = {}, migrations: given }: {
+export const createPostgresStore = ({ url, topics, logger, wanted = () => true, schema, keepDays, watch = {}, migrations: given }: {
   url: string;
   topics: Topics;
   logger: Logger;
@@ -30,6 +31,8 @@ export const createPostgresStore = ({ url, topics, logger, wanted = () => true, 
   wanted?: () => boolean;
   /** Of the tables; that of the connection's search path by default. */
   schema?: string;
+  /** Orders older than that are deleted; none by default. */
+  keepDays?: number | undefined;
   watch?: Watch;
   /** Those of this code by default. */
   migrations?: readonly Migration[];
@@ -55,6 +58,7 @@ export const createPostgresStore = ({ url, topics, logger, wanted = () => true, 
   const claims = guarded({ name: 'claims', ...POOLS.claims });
   const reads = guarded({ name: 'reads', ...POOLS.reads });
   const pools = [writer, claims, reads];
+  const pruner = keepDays === undefined ? undefined : createPruner({ database: writer, days: keepDays, logger });
   const { changes, positions, isHeard, ...watcher } = createChanges({ database: reads, url, topics, wanted, logger });
 
   /** @returns whether the tables are those of this code */
@@ -88,9 +92,11 @@ export const createPostgresStore = ({ url, topics, logger, wanted = () => true, 
       }
       if (state === 'stopped') return;
       state = 'ready';
+      pruner?.start();
       await watcher.start();
     },
     stop: async () => {
+      pruner?.stop();
       await Promise.race([watcher.stop(), sleep(STOP_MS)]);
       state = 'stopped';
       await Promise.race([Promise.all(pools.map(({ end }) => end())), sleep(STOP_MS)]);
