@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 import { clusterDrills } from './drill/cluster-drills';
 import { playClusterDrills, type ClusterResult } from './drill/cluster-stage';
 import { drills as pairDrills, type Drill } from './drill/drills';
+import { postgresDrills } from './drill/postgres-drills';
+import { playPostgresDrills } from './drill/postgres-stage';
 import { providerDrills } from './drill/provider-drills';
 import { startProxy } from './drill/proxy';
 import { createRandom } from './drill/random';
@@ -13,7 +15,7 @@ import { freePort } from './lib/ports';
 import { runScript } from './lib/run-script';
 import { withLocalBroker } from './lib/scratch-broker';
 
-const usage = 'usage: npm run drill -- [--cluster] [--list] [--quick] [--seed N] [--json FILE] [name …]';
+const usage = 'usage: npm run drill -- [--cluster|--postgres] [--list] [--quick] [--seed N] [--json FILE] [name …]';
 
 const drills = [...pairDrills, ...providerDrills];
 
@@ -23,6 +25,7 @@ const readArguments = () => {
       allowPositionals: true,
       options: {
         cluster: { type: 'boolean', default: false },
+        postgres: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         seed: { type: 'string', default: '1' },
@@ -36,9 +39,12 @@ const readArguments = () => {
 
 const parseArguments = () => {
   const { values, positionals: names } = readArguments();
-  const known: { name: string }[] = values.cluster ? clusterDrills : drills;
+  if (values.cluster && values.postgres) throw new Error(`One stage at a time.\n${usage}`);
+  const [stage, known]: [string, { name: string }[]] = values.cluster
+    ? ['three brokers', clusterDrills]
+    : values.postgres ? ['PostgreSQL', postgresDrills] : ['one broker', drills];
   const unknown = names.find((wanted) => !known.some(({ name }) => name === wanted));
-  if (unknown !== undefined) throw new Error(`${unknown} is no drill on ${values.cluster ? 'three brokers' : 'one broker'}.\n${usage}`);
+  if (unknown !== undefined) throw new Error(`${unknown} is no drill on ${stage}.\n${usage}`);
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new Error(`--seed must be a whole number.\n${usage}`);
   const isChosen = (name: string, quick: boolean): boolean => (names.length > 0 ? names.includes(name) : !values.quick || quick);
@@ -89,10 +95,20 @@ const playOnThreeBrokers = async ({ seed, isChosen, quick }: Options): Promise<R
   return results;
 };
 
-const list = ({ cluster }: Options): void => {
+const playOnPostgres = async ({ seed, isChosen }: Options): Promise<Result[]> => {
+  const results: Result[] = [];
+  await playPostgresDrills(postgresDrills.filter(({ name, quick = false }) => isChosen(name, quick)), seed, (result) => {
+    results.push(result);
+    printViolations(result);
+  });
+  printTable(results);
+  return results;
+};
+
+const list = ({ cluster, postgres }: Options): void => {
   const rows = cluster
     ? clusterDrills.map(({ name, what, quickSeconds }) => ({ name, what, quick: quickSeconds !== undefined }))
-    : drills;
+    : postgres ? postgresDrills : drills;
   for (const { name, what, quick } of rows) console.log(`${name.padEnd(22)} ${quick ? '[quick] ' : ''}${what}`);
 };
 
@@ -102,7 +118,7 @@ const main = async (): Promise<number> => {
     list(options);
     return 0;
   }
-  const results = await (options.cluster ? playOnThreeBrokers(options) : playOnOneBroker(options));
+  const results = await (options.cluster ? playOnThreeBrokers : options.postgres ? playOnPostgres : playOnOneBroker)(options);
   await writeFile(options.json, `${JSON.stringify({ seed: options.seed, at: new Date().toISOString(), results }, null, 2)}\n`);
   const failed = results.filter(({ violations }) => violations.length > 0).length;
   console.log(`\n${results.length - failed} passed, ${failed} failed`);

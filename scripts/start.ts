@@ -3,32 +3,38 @@ import { watch } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
-import { startLocalBroker } from './lib/broker';
-import { CLUSTER_SIZE, startLocalCluster } from './lib/cluster';
-import type { KafkaNode } from './lib/kafka-node';
+import { CLUSTER_SIZE } from './lib/cluster';
+import { keepBrokers, keepPostgres, type Kept } from './lib/keep';
 import { assertFree } from './lib/ports';
 import { serviceNodeArgs, startChild, waitFor, type Child, type Log } from './lib/process';
 
 const root = resolve(__dirname, '..');
-const usage = `usage: npm start -- [--brokers 1|${CLUSTER_SIZE}] (npm run dev takes the same)`;
+const usage = `usage: npm start -- [--brokers 1|${CLUSTER_SIZE}] [--postgres] (npm run dev takes the same)`;
 
-const parseArguments = (): { dev: boolean; count: number } => {
+const parseArguments = (): { dev: boolean; count: number; withPostgres: boolean } => {
   try {
-    const { values } = parseArgs({ options: { dev: { type: 'boolean', default: false }, brokers: { type: 'string', default: '1' } } });
+    const { values } = parseArgs({ options: {
+      dev: { type: 'boolean', default: false }, brokers: { type: 'string', default: '1' }, postgres: { type: 'boolean', default: false },
+    } });
     const count = Number(values.brokers);
     if (count !== 1 && count !== CLUSTER_SIZE) throw new Error(`--brokers is 1 or ${CLUSTER_SIZE}, not ${values.brokers}`);
-    return { dev: values.dev, count };
+    return { dev: values.dev, count, withPostgres: values.postgres };
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n${usage}\n`);
     process.exit(2);
   }
 };
 
-const { dev, count } = parseArguments();
+const { dev, count, withPostgres } = parseArguments();
 /** On the ports that Compose gives them. */
 const ports = Array.from({ length: count }, (_, i) => 29_092 + i);
 const brokers = ports.map((port) => `127.0.0.1:${port}`).join(',');
 const dataDir = count === 1 ? '.local/kafka' : '.local/kafka-cluster';
+/** One for each log: what a database holds was read from it. */
+const databaseDir = count === 1 ? '.local/postgres' : '.local/postgres-cluster';
+/** Not 5432, where an installed one may be. */
+const DATABASE_PORT = 25_432;
+const startsPostgres = withPostgres && !process.env['DATABASE_URL'];
 const services = [{ name: 'service-a', port: 3001 }, { name: 'service-b', port: 3002 }];
 
 const hints = `
@@ -43,7 +49,10 @@ Both services are ready. The board: http://localhost:3001/ In another terminal:
   kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic payments --from-beginning --property print.key=true
   kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic orders.DLT --from-beginning --property print.key=true
 
-Records are kept in ${dataDir}; delete that folder to begin anew. Ctrl+C stops everything.
+${startsPostgres
+  ? `The orders are in PostgreSQL too: psql postgres://postgres@127.0.0.1:${DATABASE_PORT}/orders
+Records are kept in ${dataDir}, rows in ${databaseDir}; delete both folders to begin anew. Ctrl+C stops everything.`
+  : `Records are kept in ${dataDir}; delete that folder to begin anew. Ctrl+C stops everything.`}
 `;
 
 const prefixed = (name: string): Log => (line) => process.stdout.write(`${name.padEnd(9)} | ${line}\n`);
@@ -52,7 +61,7 @@ const isReady = (port: number): Promise<boolean> =>
   fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) }).then(({ ok }) => ok, () => false);
 
 /** Keeps a service running: starts it again when it dies, with `--dev` when its source changes. */
-const keepRunning = ({ name, port }: { name: string; port: number }) => {
+const keepRunning = ({ name, port, more = {} }: { name: string; port: number; more?: Record<string, string> }) => {
   const log = prefixed(name);
   const cwd = resolve(root, name);
   const program = dev ? ['--require', 'ts-node/register/transpile-only', 'src/index.ts'] : ['dist/index.js'];
@@ -66,7 +75,7 @@ const keepRunning = ({ name, port }: { name: string; port: number }) => {
       command: process.execPath,
       args: [...serviceNodeArgs, ...program],
       cwd,
-      env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), KAFKA_BROKERS: brokers },
+      env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), KAFKA_BROKERS: brokers, ...more },
       log,
     });
     child = started;
@@ -128,39 +137,10 @@ const keepRunning = ({ name, port }: { name: string; port: number }) => {
 
 const logOf = (id: number): Log => prefixed(count === 1 ? 'kafka' : `kafka-${id}`);
 
-const startBrokers = async (): Promise<KafkaNode[]> => {
-  logOf(1)(`starting Apache Kafka at ${brokers}`);
-  const folder = resolve(root, dataDir);
-  if (count === 1) return [await startLocalBroker({ dataDir: folder, port: ports[0]!, log: logOf(1) })];
-  return (await startLocalCluster({ dataDir: folder, ports, logOf })).nodes;
-};
-
-/** Starts brokers, and starts each again when it ends by itself. */
-const keepBrokers = async () => {
-  const nodes = await startBrokers();
-  let stopping = false;
-  const watchOver = async (node: KafkaNode): Promise<void> => {
-    const exit = await node.exited();
-    if (stopping) return;
-    const log = logOf(node.id);
-    log(`ended unexpectedly (${exit?.signal ?? `exit code ${exit?.code}`}): starting it again`);
-    await sleep(1_000);
-    if (stopping) return;
-    await node.start().catch((error: unknown) => { log(String(error)); });
-    void watchOver(node);
-  };
-  for (const node of nodes) void watchOver(node);
-  return {
-    stop: async (): Promise<void> => {
-      stopping = true;
-      await Promise.all(nodes.map((node) => node.stop()));
-    },
-  };
-};
-
 const main = async (): Promise<void> => {
   let stopping = false;
-  let kafka: ReturnType<typeof keepBrokers> | undefined;
+  let kafka: Promise<Kept> | undefined;
+  let postgres: Promise<Kept & { url: string }> | undefined;
   const running: ReturnType<typeof keepRunning>[] = [];
 
   // Services first: they still have records to commit.
@@ -168,7 +148,7 @@ const main = async (): Promise<void> => {
     if (stopping) return;
     stopping = true;
     await Promise.all(running.map((service) => service.stop()));
-    await (await kafka?.catch(() => undefined))?.stop();
+    await Promise.all([kafka, postgres].map(async (kept) => (await kept?.catch(() => undefined))?.stop()));
     process.exit(exitCode);
   };
   let asked = 0;
@@ -186,10 +166,14 @@ const main = async (): Promise<void> => {
   try {
     if (process.env['KAFKA_GROUP_ID']) throw new Error('KAFKA_GROUP_ID would be the group of both services: set it in the .env of one\'s directory.');
     for (const { port } of services) await assertFree(port);
-    kafka = keepBrokers();
-    await kafka;
+    kafka = keepBrokers({ ports, dataDir: resolve(root, dataDir), logOf });
+    if (startsPostgres) {
+      postgres = keepPostgres({ port: DATABASE_PORT, dataDir: resolve(root, databaseDir), database: 'orders', log: prefixed('postgres') });
+    }
+    const [, database] = await Promise.all([kafka, postgres]);
     if (stopping) return;
-    running.push(...services.map(keepRunning));
+    const more = database === undefined ? {} : { DATABASE_URL: database.url };
+    running.push(...services.map((service) => keepRunning(service.name === 'service-a' ? { ...service, more } : service)));
     await Promise.all(running.map((service) => service.ready()));
     if (!stopping) process.stdout.write(hints);
   } catch (error) {

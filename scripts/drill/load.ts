@@ -20,10 +20,13 @@ const RETRY_MS = 250;
 const PARTITIONS = 3;
 const rank = { pending: 0, failed: 1, completed: 2 } as const;
 
-/** A small HTTP client on kept-alive connections; rejects when there is no answer within 15 s. */
-export const createClient = (baseUrl: string, connections = 256) => {
+/** A small HTTP client on kept-alive connections, which asks its addresses in turn; rejects when there is no answer within 15 s. */
+export const createClient = (baseUrls: string | string[], connections = 256) => {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const addresses = [baseUrls].flat();
+  let sends = 0;
   const send = (method: string, path: string, body?: string): Promise<Answer> => new Promise((resolve, reject) => {
+    const baseUrl = addresses[(sends += 1) % addresses.length]!;
     const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     const sent = request(`${baseUrl}${path}`, { method, agent, headers, timeout: 15_000 }, (res) => {
       const chunks: Buffer[] = [];
@@ -44,10 +47,10 @@ export const createClient = (baseUrl: string, connections = 256) => {
  * A client as the contract wants it: posts orders at a steady rate, posts again what was refused or got no answer, and watches that no
  * accepted order is unknown later and that no status goes backwards. What it sees against the contract is in `violations`.
  */
-export const createLoad = ({ baseUrl, random, perSecond, connections }: {
-  baseUrl: string; random: Random; perSecond: number; connections?: number;
+export const createLoad = ({ baseUrls, random, perSecond, connections }: {
+  baseUrls: string[]; random: Random; perSecond: number; connections?: number;
 }) => {
-  const client = createClient(baseUrl, connections);
+  const client = createClient(baseUrls, connections);
   const accepted = new Map<string, Order>();
   const acceptedIds: string[] = [];
   const seen = new Map<string, View['status']>();
@@ -106,6 +109,8 @@ export const createLoad = ({ baseUrl, random, perSecond, connections }: {
 
   /** Looks at an accepted order; the answer may be an error of the transport or 503, never 404, never an earlier status. */
   const look = async (orderId: string): Promise<View | undefined> => {
+    // What was known when it was asked: an answer that was given before another one may come after it.
+    const before = seen.get(orderId) ?? 'pending';
     const answer = await client.send('GET', `/orders/${orderId}`).catch(() => undefined);
     if (answer === undefined || answer.status === 503) return undefined;
     if (answer.status !== 200) {
@@ -113,9 +118,8 @@ export const createLoad = ({ baseUrl, random, perSecond, connections }: {
       return undefined;
     }
     const view = JSON.parse(answer.body) as View;
-    const before = seen.get(orderId) ?? 'pending';
     if (rank[view.status] < rank[before]) violation(`${orderId} went back from ${before} to ${view.status}`);
-    seen.set(orderId, view.status);
+    if (rank[view.status] >= rank[seen.get(orderId) ?? 'pending']) seen.set(orderId, view.status);
     return view;
   };
 
@@ -134,6 +138,9 @@ export const createLoad = ({ baseUrl, random, perSecond, connections }: {
     violations,
     look,
     client,
+    anOrder,
+    /** Takes over an order that was accepted otherwise: it is held against everything like those of the load. */
+    noteAccepted,
     /** Runs until `seconds` are over or `orders` were posted, then waits until every order was accepted. */
     run: async ({ seconds, orders = Infinity }: { seconds: number; orders?: number }): Promise<void> => {
       running = true;

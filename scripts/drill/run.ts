@@ -32,7 +32,7 @@ const atTheEnd = async (stage: Stage, drill: Pick<Drill, 'env'>, beside: Beside 
     return NaN;
   });
   await stage.sampleCommits();
-  for (const service of [stage.a, ...stage.members]) {
+  for (const service of [...stage.replicas, ...stage.members]) {
     if (!service.running()) violations.push(`${service.name} is not running at the end`);
     for (const { code } of service.crashes()) violations.push(`${service.name} ended by itself with exit code ${code}`);
   }
@@ -50,7 +50,7 @@ const atTheEnd = async (stage: Stage, drill: Pick<Drill, 'env'>, beside: Beside 
  */
 export const runDrill = async (
   drill: Omit<Drill, 'faults'>, on: Omit<Parameters<typeof createStage>[0], 'name' | 'perSecond' | 'env'>,
-  faults: (stage: Stage) => Promise<number>, andThen: (stage: Stage) => string[] = () => [],
+  faults: (stage: Stage) => Promise<number>, andThen: (stage: Stage) => string[] | Promise<string[]> = () => [],
 ): Promise<Result> => {
   const beside = await drill.beside?.();
   const stage = await createStage({ name: drill.name, perSecond: drill.perSecond, env: { ...drill.env, ...beside?.env }, ...on });
@@ -64,15 +64,15 @@ export const runDrill = async (
     const [, injected] = await Promise.all([loading, faults(stage)]);
     Object.assign(result, await atTheEnd(stage, drill, beside));
     result.faults = injected;
-    result.violations.push(...andThen(stage));
+    result.violations.push(...await andThen(stage));
   } catch (error) {
     result.violations.push(...stage.load.violations, error instanceof Error ? error.message : String(error));
   } finally {
     const { load } = stage;
     Object.assign(result, { orders: load.posted(), refused: load.refused(), longestOutageMs: load.longestOutageMs() });
     if (result.violations.length > 0) {
-      for (const service of [stage.a, ...stage.members]) {
-        const file = join(tmpdir(), `drill-${drill.name}-${service.name}.log`);
+      for (const [i, service] of [...stage.replicas, ...stage.members].entries()) {
+        const file = join(tmpdir(), `drill-${drill.name}-${service.name}-${i + 1}.log`);
         await writeFile(file, service.lines.join('\n'));
         console.log(`  log of ${service.name}: ${file}`);
       }

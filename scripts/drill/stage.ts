@@ -15,11 +15,12 @@ const configsOf = (topic: string, more: { name: string; value: string }[]): { na
   [...(listedTopics().find((listed) => listed.topic === topic)?.configEntries ?? []), ...more];
 
 /**
- * What a drill plays on: topics and consumer groups of its own on a running broker, one service-a, and members of service-b.
+ * What a drill plays on: topics and consumer groups of its own on a running broker, one or several service-a, and members of service-b.
  * Offsets that service-b commits are sampled all the while.
  */
 export const createStage = async ({
   name, brokers, advertised = brokers, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [], env = {},
+  replicas: wanted = 1,
 }: {
   name: string;
   brokers: string;
@@ -35,6 +36,8 @@ export const createStage = async ({
   /** Options of Node for the services, for example to profile them. */
   nodeArgs?: string[];
   env?: Record<string, string>;
+  /** How many service-a; more than one need a store that they share. */
+  replicas?: number;
 }) => {
   const suffix = `${name}-${Date.now()}`;
   const topics: Topics = { orders: `orders.${suffix}`, payments: `payments.${suffix}`, deadLetters: `orders.DLT.${suffix}` };
@@ -64,9 +67,12 @@ export const createStage = async ({
   };
   const envB = { ...shared, KAFKA_GROUP_ID: groups.b };
   const startB = () => startService('service-b', envB, nodeArgs);
-  const a = await startService('service-a', { ...shared, KAFKA_GROUP_ID: groups.a }, nodeArgs);
+  const envA = { ...shared, KAFKA_GROUP_ID: groups.a };
+  const replicas = await Promise.all(Array.from({ length: wanted }, () => startService('service-a', envA, nodeArgs)));
+  const a = replicas[0]!;
   const members = [await startB()];
-  const load = createLoad({ baseUrl: a.url, random, perSecond, ...(connections !== undefined && { connections }) });
+  const baseUrls = replicas.map(({ url }) => url);
+  const load = createLoad({ baseUrls, random, perSecond, ...(connections !== undefined && { connections }) });
 
   /** Asks by an admin of its own: one that is kept goes on asking leaders and coordinators that have moved. */
   const ask = async <T>(question: (asking: Admin) => Promise<T>): Promise<T> => {
@@ -107,7 +113,7 @@ export const createStage = async ({
   };
 
   return {
-    topics, groups, admin, kafka, brokers, proxy, a, members, load, random, commits, committedOffsets, sampleCommits,
+    topics, groups, admin, kafka, brokers, proxy, a, replicas, members, load, random, commits, committedOffsets, sampleCommits, envA,
     b: members[0]!,
     addMember: async (): Promise<Service> => {
       const member = await startB();
@@ -120,7 +126,7 @@ export const createStage = async ({
       return member.stop();
     },
     untilReady: async (timeoutMs?: number): Promise<void> => {
-      await Promise.all([a, ...members].map((service) => service.untilReady(timeoutMs)));
+      await Promise.all([...replicas, ...members].map((service) => service.untilReady(timeoutMs)));
     },
     /** Waits until every record has its outcome committed and every accepted order shows it; returns the seconds it took. */
     settle: async (timeoutMs = 90_000): Promise<number> => {
@@ -135,8 +141,8 @@ export const createStage = async ({
     close: async (): Promise<void> => {
       sampling = false;
       await sampled;
-      await Promise.all([a, ...members].map((service) => service.stop()));
-      for (const service of [a, ...members]) service.close();
+      await Promise.all([...replicas, ...members].map((service) => service.stop()));
+      for (const service of [...replicas, ...members]) service.close();
       load.close();
       await admin.deleteTopics({ topics: Object.values(topics) }).catch(() => undefined);
       await admin.disconnect();

@@ -10,7 +10,8 @@ export type Child = ReturnType<typeof startChild>;
 export const serviceNodeArgs = ['--enable-source-maps'];
 
 type ChildOptions = {
-  command: string; args: string[]; cwd?: string; env?: NodeJS.ProcessEnv; log: (line: string, output: 'stdout' | 'stderr') => void;
+  command: string; args: string[]; cwd?: string; env?: NodeJS.ProcessEnv; as?: { uid?: number; gid?: number };
+  log: (line: string, output: 'stdout' | 'stderr') => void;
 };
 
 // Ends the command when its parent is gone, however it went: the pipe on descriptor 3 then closes without the line
@@ -21,9 +22,9 @@ const watched = '{ read -r _ <&3 || { kill -CONT $$; kill -TERM $$; }; } >/dev/n
  * Starts a command and hands its output to `log` line by line. It gets no Ctrl+C from the terminal (its parent decides the
  * order in which things stop), but cannot outlive its parent.
  */
-export const startChild = ({ command, args, cwd, env, log }: ChildOptions) => {
+export const startChild = ({ command, args, cwd, env, as, log }: ChildOptions) => {
   const child = spawn('sh', ['-c', watched, command, ...args], {
-    cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    cwd, env, ...as, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   const alive = child.stdio[3] as NodeJS.WritableStream;
   alive.on('error', () => undefined);

@@ -11,6 +11,8 @@ import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
 import { readBoard } from './routes/board';
 import { createMemoryLog } from './store/memory-log';
+import type { OrderSource } from './store/order-source';
+import { createPostgresLog } from './store/postgres-log';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
@@ -39,10 +41,7 @@ const start = async (env: Env): Promise<void> => {
     onFailed: metrics.publishFailed,
     logger,
   });
-  const { store, changes, follower } = createMemoryLog({
-    bounds: {
-      max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
-    },
+  const reading = {
     topics,
     kafka,
     groupId: env.KAFKA_GROUP_ID,
@@ -52,7 +51,17 @@ const start = async (env: Env): Promise<void> => {
     tracer,
     trail,
     logger,
+  };
+  const inMemory = (): OrderSource => createMemoryLog({
+    bounds: {
+      max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
+    },
+    ...reading,
   });
+  const inTables = (url: string): OrderSource => createPostgresLog({
+    url, keepDays: env.ORDERS_KEEP_DAYS, watch: metrics.database(), wanted: () => waiters.size() + streams.size() > 0, ...reading,
+  });
+  const { store, changes, log, ...source } = env.DATABASE_URL === undefined ? inMemory() : inTables(env.DATABASE_URL);
   const waiters = createWaiters(changes);
   const streams = createStreams({ store, changes, logger });
   const placeOrder = createPlaceOrder({
@@ -71,8 +80,9 @@ const start = async (env: Env): Promise<void> => {
   const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), logger });
   const checks = () => ({
     producerConnected: publisher.healthy(),
-    consumerJoined: follower.healthy(),
-    stateCaughtUp: follower.caughtUp(),
+    ...source.checks(),
+    consumerJoined: log.healthy(),
+    stateCaughtUp: log.caughtUp(),
     notStopping: !isClosing(server),
   });
   metrics.watch({
@@ -80,7 +90,7 @@ const start = async (env: Env): Promise<void> => {
     lags: lag.lags,
     queued: publisher.waiting,
     counts: store.counts,
-    rebuildSeconds: follower.rebuildSeconds,
+    rebuildSeconds: log.rebuildSeconds,
     streams: streams.size,
     waiters: waiters.size,
   });
@@ -90,7 +100,7 @@ const start = async (env: Env): Promise<void> => {
     store,
     waiters,
     streams,
-    caughtUp: follower.caughtUp,
+    caughtUp: log.caughtUp,
     checks,
     metrics,
     startSpan: tracer.start,
@@ -113,14 +123,14 @@ const start = async (env: Env): Promise<void> => {
     // Nine and a half seconds at most. An answer that is still open after five and a half is cut off, and its order is told by the log.
     steps: [
       { name: 'http', timeoutMs: 6_000, run: closeHttp },
-      { name: 'consumer', timeoutMs: 1_500, run: follower.stop },
+      { name: 'consumer', timeoutMs: 1_500, run: log.stop },
       { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop()]) },
-      { name: 'traces', timeoutMs: 500, run: tracer.stop },
+      { name: 'database and traces', timeoutMs: 500, run: () => Promise.all([source.close(), tracer.stop()]) },
     ],
     atExit: trail.close,
   });
   publisher.start();
-  follower.start();
+  log.start();
   lag.start();
   await listen(server, { host: env.HOST, port: env.PORT });
   logger.info('listening', { host: env.HOST, port: env.PORT });

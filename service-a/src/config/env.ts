@@ -2,6 +2,11 @@ import dotenv from 'dotenv';
 import { z } from 'zod';
 import { commonSettings, groupId, integer, name, parseSettings } from './settings';
 
+/** What is wrong with it is not said in detail: it may hold a password. */
+const databaseUrl = z.string().refine(
+  (text) => /^postgres(ql)?:\/\//i.test(text) && URL.canParse(text), 'must be an address such as postgres://user:password@host:5432/database',
+);
+
 export { InvalidEnvironmentError, tracesUrlOf } from './settings';
 
 /** Every setting of the service with its default; `.env.example` documents them and is tested against this schema. */
@@ -13,6 +18,8 @@ export const envSchema = z.object({
   BODY_LIMIT_BYTES: integer(1_024, 524_288).default(262_144),
   ORDERS_MAX: integer(1, 10_000_000).default(100_000),
   ORDERS_MAX_BYTES: integer(16_777_216, 8_589_934_592).default(536_870_912),
+  DATABASE_URL: databaseUrl.optional(),
+  ORDERS_KEEP_DAYS: integer(1, 36_500).optional(),
   PUBLISH_TIMEOUT_MS: integer(100, 60_000).default(5_000),
   PUBLISH_QUEUE_MAX: integer(1, 1_000_000).default(10_000),
   PUBLISH_QUEUE_MAX_BYTES: integer(1_048_576, 2_147_483_647).default(67_108_864),

@@ -6,13 +6,13 @@ import type { Logger } from '../utils/logger';
 import { everyPartitionToEveryMember } from './assigner';
 import { createCursors, type Cursor } from './cursors';
 import { askForEndsOfLog } from './kafkajs-ends-patch';
+import { createLagCommits } from './lag-commits';
 import { createRebuild } from './rebuild';
 import { superviseConsumer, type Life } from './supervise';
 
 /** What to do with a record. A record that means nothing is the handler's to count; what it throws is a defect, and ends the process. */
 export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
 
-const COMMIT_INTERVAL_MS = 1_000;
 const MAX_PARTITIONS = 64;
 /** How long the group may keep a new member waiting before it reads without it. */
 const STAND_IN_AFTER_MS = 500;
@@ -44,7 +44,6 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
   askForEndsOfLog();
   const cursors = createCursors(topics);
   let stopping = false;
-  let commitTimer: NodeJS.Timeout | undefined;
   /** Tells of life, by the reader that read last. */
   let pulse: () => Promise<void> = async () => undefined;
 
@@ -162,35 +161,17 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
     if (!joined && !stopping) standIn.start();
   };
 
-  let committed = '';
-  const commit = async (): Promise<void> => {
-    const offsets = cursors.all().map(({ topic, partition, next }) => ({ topic, partition, offset: next.toString() }));
-    const fingerprint = JSON.stringify(offsets);
-    const consumer = member.member();
-    if (consumer === undefined || fingerprint === committed) return;
-    try {
-      await consumer.commitOffsets(offsets);
-      committed = fingerprint;
-    } catch (error) {
-      logger.debug('commit failed, the next one covers it', { error });
-    }
-  };
-
-  const commitForever = async (): Promise<void> => {
-    await commit();
-    if (!stopping) commitTimer = global.setTimeout(() => void commitForever(), COMMIT_INTERVAL_MS);
-  };
+  const commits = createLagCommits({ member: member.member, positions: cursors.all, logger });
 
   return {
     start: (): void => {
       void startReading();
-      void commitForever();
+      commits.start();
     },
     stop: async (): Promise<void> => {
       stopping = true;
       rebuild.stop();
-      clearTimeout(commitTimer);
-      await commit();
+      await commits.stop();
       await Promise.all([member.stop(), standIn.stop()]);
     },
     /** True from the moment every partition has been read to the end it had at the start. */

@@ -1,5 +1,6 @@
 import type { FoldOutcome } from '../processors/follow-log';
 import type { RejectReason } from '../routes/orders';
+import { createDatabaseMetrics } from './database-metrics';
 import { createMeters, forEachOf, type CommonSources } from './meters';
 
 /** What is asked anew at each scrape. */
@@ -24,7 +25,7 @@ export const createMetrics = ({ ordersTopic, readTopics = [ordersTopic] }: {
   /** All that are read. */
   readTopics?: string[];
 }) => {
-  const { publishing, watch, gauge, tallies, ...meters } = createMeters();
+  const { publishing, watch, gauge, tallies, histogram, ...meters } = createMeters();
   const orders = publishing(ordersTopic);
   const consumed = tallies({ name: 'kafka_records_consumed_total', help: 'Records read, by what they did to the state.', labelNames: ['topic', 'outcome'] });
   const consumedOf = new Map(readTopics.map((topic) => [topic, forEachOf(OUTCOMES, (outcome) => consumed({ topic, outcome }))]));
@@ -33,6 +34,8 @@ export const createMetrics = ({ ordersTopic, readTopics = [ordersTopic] }: {
 
   return {
     ...meters,
+    /** Of the database, where there is one. */
+    database: () => createDatabaseMetrics({ topics: readTopics, gauge, tallies, histogram }),
     published: orders.onSent,
     publishFailed: orders.onFailed,
     consumed: (topic: string, outcome: FoldOutcome): void => {

@@ -45,8 +45,13 @@ describe('12.20 settings are refused', () => {
     ['BODY_LIMIT_BYTES', '1023'], ['BODY_LIMIT_BYTES', '524289'], ['BODY_LIMIT_BYTES', '1e4'], ['ORDERS_MAX', '0'], ['ORDERS_MAX', '10000001'],
     ['PUBLISH_TIMEOUT_MS', '99'], ['PUBLISH_TIMEOUT_MS', '60001'], ['PUBLISH_TIMEOUT_MS', 'Infinity'], ['PUBLISH_QUEUE_MAX', '0'],
     ['PUBLISH_QUEUE_MAX', '1000001'], ['KAFKA_GROUP_ID', 'service-b-consumers'],
+    ['ORDERS_KEEP_DAYS', '0'], ['ORDERS_KEEP_DAYS', '36501'], ['DATABASE_URL', 'mysql://a'], ['DATABASE_URL', 'postgres://['],
     ['ORDERS_MAX_BYTES', '16777215'], ['ORDERS_MAX_BYTES', '8589934593'], ['PUBLISH_QUEUE_MAX_BYTES', '1048575'],
   ])('When %s is %p, then the message names it', (name, value) => {
     expect(faultsOf({ [name]: value })).toMatch(new RegExp(`^Invalid settings: ${name}: `));
+  });
+
+  test('When the address of the database cannot be read, then the message does not show it', () => {
+    expect(faultsOf({ DATABASE_URL: 'postgres://user:s3cret@[' })).not.toContain('s3cret');
   });
 });

@@ -70,6 +70,8 @@ export const createMeters = () => {
     });
   };
 
+  const histogram = (name: string, help: string, buckets: number[]): Histogram => new Histogram({ name, help, buckets, registers });
+
   const requests = createHistogram({
     name: 'http_request_duration_seconds', help: 'Time from the head of a request to its answer.', bounds: LATENCY_SECONDS,
   });
@@ -90,6 +92,7 @@ export const createMeters = () => {
     counter,
     tallies,
     gauge,
+    histogram,
     /** Series by method, route and status come with the first request of their kind: of most combinations there will never be one. */
     request: (method: string, route: string, status: number, seconds: number): void => requestOf(method)(route)(status)(seconds),
     /** For the publisher of a topic. */

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kafka } from 'kafkajs';
+import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
+import { askEnds } from '../kafka/log-ends';
+import { createProjector } from '../kafka/projector';
+import { createFactReader } from '../processors/read-facts';
+import type { Logger } from '../utils/logger';
+import { passOn } from '../utils/tracing';
+import type { FreshTables } from './fresh-tables';
+
+const SHOW_MS = 200;
+
+export type Topics = { orders: string; payments: string; deadLetters: string };
+
+/** Reads the whole log into fresh tables, in a group of its own, and goes on following it until it is stopped. */
+export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
+  kafka: Kafka;
+  groupId: string;
+  topics: Topics;
+  fresh: Pick<FreshTables, 'applyBatch' | 'startPartition' | 'behind'>;
+  logger: Logger;
+}) => {
+  const ownGroup = `${groupId}.rebuild.${randomUUID()}`;
+  const names = Object.values(topics);
+  let read = 0;
+  let unreadable = 0;
+  const readFacts = createFactReader({
+    topics,
+    groupId: ownGroup,
+    onRecord: (_topic, outcome) => {
+      read += 1;
+      if (outcome === 'unreadable') unreadable += 1;
+    },
+    // Both were done when the records were new.
+    startSpan: passOn.start,
+    trail: { log: () => undefined },
+    logger,
+  });
+  const nothing = (): void => undefined;
+  const projector = createProjector({
+    kafka, groupId: ownGroup, topics: names, tables: fresh, readFacts, onJoin: nothing, onRestart: nothing, logger,
+  });
+  askForEndsOfLog();
+
+  return {
+    /** Records that were read, and how many of them could not be. */
+    figures: (): { read: number; unreadable: number } => ({ read, unreadable }),
+    /** How many records the log holds now. */
+    size: async (): Promise<number> => (await askEnds(kafka, names)).reduce((sum, { low, high }) => sum + Number(high - low), 0),
+    start: projector.start,
+    /** Resolves once the fresh tables know what those in use know. @throws the reason of `signal` */
+    caughtUp: async (progress: (behind: bigint) => void, signal: AbortSignal): Promise<void> => {
+      for (let behind = await fresh.behind(); behind > 0n; behind = await fresh.behind()) {
+        progress(behind);
+        await sleep(SHOW_MS, undefined, { signal });
+      }
+    },
+    /** Leaves the group, of which nothing stays. */
+    stop: async (): Promise<void> => {
+      await projector.stop();
+      const admin = kafka.admin();
+      try {
+        await admin.connect();
+        await admin.deleteGroups([ownGroup]);
+      } catch (error) {
+        logger.debug('the group is left to be forgotten', { error });
+      } finally {
+        await admin.disconnect().catch(() => undefined);
+      }
+    },
+  };
+};

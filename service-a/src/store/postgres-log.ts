@@ -1,0 +1,73 @@
+import type { Kafka } from 'kafkajs';
+import { createProjector } from '../kafka/projector';
+import { createTableProgress } from '../kafka/table-progress';
+import { createFactReader } from '../processors/read-facts';
+import type { Logger } from '../utils/logger';
+import { passOn, type Tracer } from '../utils/tracing';
+import type { OrderSource } from './order-source';
+import { createPostgresStore } from './postgres/store';
+import type { PoolFigures } from './postgres/types';
+
+type ReaderDeps = Parameters<typeof createFactReader>[0];
+type ProjectorDeps = Parameters<typeof createProjector>[0];
+type StoreDeps = Parameters<typeof createPostgresStore>[0];
+
+/** The store in PostgreSQL and this replica's part in keeping it at the state of the log. */
+export const createPostgresLog = ({
+  url, keepDays, topics, kafka, groupId, onRecord, onJoin, onRestart, watch, wanted, tracer, trail, logger,
+}: {
+  url: string;
+  /** As of `createPostgresStore`. */
+  keepDays: number | undefined;
+  topics: ReaderDeps['topics'];
+  kafka: Kafka;
+  groupId: string;
+  onRecord: ReaderDeps['onRecord'];
+  onJoin: ProjectorDeps['onJoin'];
+  onRestart: ProjectorDeps['onRestart'];
+  watch: NonNullable<StoreDeps['watch']> & {
+    /** Takes what can be asked: how far the tables are behind the log, and what the pools of connections do. */
+    ask: (figures: { behind: () => readonly { topic: string; records: number }[]; pools: () => readonly PoolFigures[] }) => void;
+  };
+  wanted: NonNullable<StoreDeps['wanted']>;
+  tracer: Pick<Tracer, 'start'>;
+  trail: ReaderDeps['trail'];
+  logger: Logger;
+}): OrderSource => {
+  const topicNames = Object.values(topics);
+  const tables = createPostgresStore({ url, keepDays, topics, logger, wanted, watch });
+  const progress = createTableProgress({ kafka, topics: topicNames, positions: tables.positions, logger });
+  watch.ask({ behind: progress.behind, pools: tables.pools });
+  const readFacts = createFactReader({
+    topics,
+    groupId,
+    onRecord,
+    // What is read while the tables catch up was traced when it was new.
+    startSpan: (...span) => (progress.caughtUp() ? tracer : passOn).start(...span),
+    trail,
+    logger,
+  });
+  const projector = createProjector({ kafka, groupId, topics: topicNames, tables, readFacts, onJoin, onRestart, logger });
+
+  return {
+    store: tables.store,
+    changes: tables.changes,
+    checks: () => ({ databaseReachable: tables.healthy() }),
+    log: {
+      start: (): void => {
+        void tables.start();
+        projector.start();
+        progress.start();
+      },
+      stop: async (): Promise<void> => {
+        progress.stop();
+        await projector.stop();
+      },
+      healthy: projector.healthy,
+      caughtUp: progress.caughtUp,
+      rebuildSeconds: progress.seconds,
+    },
+    /** After the last of those who ask the store. */
+    close: tables.stop,
+  };
+};
