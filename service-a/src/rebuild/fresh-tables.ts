@@ -55,7 +55,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   const writer = await connect(url, 'writer');
   // A crash of the server ends the rebuild anyway, which then begins anew.
   await writer.query(`SET search_path = ${FRESH}; SET synchronous_commit = off`);
-  const { transact, between } = createTransactions(writer);
+  const { transact, between, finish } = createTransactions(writer);
 
   const positionsOf = async (client: Client, schema: string): Promise<{ id: string; next: bigint }[]> => {
     const rows = await select(client, positionRow,
@@ -103,7 +103,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
         after = end.order_id;
       }
     },
-    swap: createSwap({ owner, live, fresh: FRESH, old: OLD, behind, freeze: between }),
+    swap: createSwap({ owner, live, fresh: FRESH, old: OLD, behind, finish }),
     /** Removes what is not in use. */
     close: async (): Promise<void> => {
       await owner.query('ROLLBACK').catch(() => undefined);
