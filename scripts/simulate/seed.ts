@@ -160,7 +160,7 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
     const judged = await judge({ ...logs, load, commits });
     violations.push(...judged.violations);
     duplicates = judged.duplicates;
-    if (settled) violations.push(...differences(cluster, logs, a.service()));
+    if (settled) violations.push(...await differences(cluster, logs, a.service()));
   } finally {
     for (const back of restore.reverse()) back();
     process.off('unhandledRejection', onRejection);

@@ -1,11 +1,11 @@
 import { parseEnv } from '../../service-a/src/config/env';
 import { createKafka, topicProbe } from '../../service-a/src/kafka/client';
-import { createFollower } from '../../service-a/src/kafka/follower';
 import { keyPartitioner } from '../../service-a/src/kafka/partitioner';
 import { createPublisher } from '../../service-a/src/kafka/publisher';
 import { createLogReader } from '../../service-a/src/processors/follow-log';
 import { createPlaceOrder } from '../../service-a/src/processors/place-order';
-import { createProjection } from '../../service-a/src/processors/projection';
+import { createMemoryStore } from '../../service-a/src/store/memory';
+import { createMemoryLog } from '../../service-a/src/store/memory-log';
 import type { Logger } from '../../service-a/src/utils/logger';
 import { passOn } from '../../service-a/src/utils/tracing';
 
@@ -20,16 +20,17 @@ const silent = { isDebugEnabled: () => false } as unknown as Logger;
 // KafkaJS is patched by the first client of a process: the first seed finds it as the later ones do.
 createKafka({ brokers: ['none:1'], clientId: 'none', logger: silent });
 
-/** A projection and what folds the log into it; `groupId` says for whom. */
-export const createState = ({ groupId, logger }: { groupId: string; logger: Logger }) => {
+const noTrail = { log: nothing, close: nothing };
+
+/** A store and what folds records into it, apart from any service. */
+export const createState = (logger: Logger) => {
   const env = parseEnv({});
-  const projection = createProjection({ max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES });
-  const logReader = createLogReader({
+  const store = createMemoryStore({ max: env.ORDERS_MAX });
+  const { handle } = createLogReader({
     topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC },
-    groupId, projection, feed: { note: nothing }, onRecord: nothing, startSpan: passOn.start,
-    trail: { log: nothing, close: nothing }, logger,
+    groupId: 'anyone', store, feed: { note: nothing }, onRecord: nothing, startSpan: passOn.start, trail: noTrail, logger,
   });
-  return { projection, logReader };
+  return { store, handle };
 };
 
 /** service-a as its `index.ts` puts it together, without HTTP, metrics and traces. */
@@ -48,26 +49,22 @@ export const startServiceA = ({ brokers, place, logger }: { brokers: string[]; p
     onFailed: nothing,
     logger,
   });
-  const { projection, logReader } = createState({ groupId: env.KAFKA_GROUP_ID, logger });
-  const placeOrder = createPlaceOrder({
-    projection,
-    timeoutMs: env.PUBLISH_TIMEOUT_MS,
-    unconfirmedMax: env.PUBLISH_QUEUE_MAX,
-    unconfirmedMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
-    publish: async (orderId, event) => {
-      const position = await publisher.publish(Buffer.from(orderId), Buffer.from(event), {});
-      logReader.expectOwn({ ...position, orderId });
+  const { store, follower } = createMemoryLog({
+    bounds: {
+      max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     },
+    topics, kafka, groupId: env.KAFKA_GROUP_ID, onRecord: nothing, ...place, tracer: passOn, trail: noTrail, logger,
   });
-  const follower = createFollower({
-    kafka, groupId: env.KAFKA_GROUP_ID, topics: Object.values(topics), handle: logReader.handle,
-    ...place, logger,
+  const placeOrder = createPlaceOrder({
+    store,
+    timeoutMs: env.PUBLISH_TIMEOUT_MS,
+    publish: (orderId, event) => publisher.publish(Buffer.from(orderId), Buffer.from(event), {}),
   });
   publisher.start();
   follower.start();
   return {
     placeOrder,
-    projection,
+    store,
     caughtUp: follower.caughtUp,
     ready: (): boolean => publisher.healthy() && follower.healthy() && follower.caughtUp(),
     /** Next offset to read, by `topic/partition`. */

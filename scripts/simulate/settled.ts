@@ -61,20 +61,16 @@ export const unsettled = ({ cluster, load, a, members, committed }: {
 };
 
 /** What service-a holds must be what anyone would make of the topics. @returns in words where it is not */
-export const differences = (cluster: Cluster, logs: Logs, service: ServiceA | undefined): string[] => {
-  const silent = { warn: () => undefined, info: () => undefined } as unknown as Parameters<typeof createState>[0]['logger'];
-  const { projection, logReader } = createState({ groupId: 'anyone', logger: silent });
+export const differences = async (cluster: Cluster, logs: Logs, service: ServiceA | undefined): Promise<string[]> => {
+  const silent = { warn: () => undefined, info: () => undefined } as unknown as Parameters<typeof createState>[0];
+  const { store, handle } = createState(silent);
   for (const topic of Object.values(TOPICS)) {
     for (const { id, records } of cluster.partitionsOf(topic)) {
-      for (const record of records.filter(isRecord)) logReader.handle({ topic, partition: id, message: record as never });
+      for (const record of records.filter(isRecord)) handle({ topic, partition: id, message: record as never });
     }
   }
-  // Where the order is known from is its own affair.
-  const plain = (entry: ReturnType<typeof projection.get>) =>
-    entry && { ...entry, order: entry.order && { ...entry.order, source: undefined } };
-  return [...new Set(logs.orders.map(({ key }) => String(key)))].flatMap((orderId) => {
-    const [held, expected] = [plain(service?.projection.get(orderId)), plain(projection.get(orderId))];
-    if (isDeepStrictEqual(held, expected)) return [];
-    return [`service-a holds ${JSON.stringify(held)} of ${orderId}, the topics say ${JSON.stringify(expected)}`];
-  });
+  const orderIds = [...new Set(logs.orders.map(({ key }) => String(key)))];
+  const [held, expected] = [await service?.store.getMany(orderIds), await store.getMany(orderIds)];
+  return orderIds.filter((orderId) => !isDeepStrictEqual(held?.get(orderId), expected.get(orderId))).map((orderId) =>
+    `service-a holds ${JSON.stringify(held?.get(orderId))} of ${orderId}, the topics say ${JSON.stringify(expected.get(orderId))}`);
 };

@@ -161,7 +161,7 @@ export const createStreams = ({ store, changes, logger }: {
 
   return {
     /**
-     * Begins to tell of one order, which is shown, or of all of them, once the store has answered; a reader that it does not answer is cut off.
+     * Begins to tell of one order, which is shown, or of all of them, once the store has answered; the reader is cut off if it does not.
      * @returns what ends the telling; undefined when there can be no more streams
      */
     open: (reader: Reader, asked: Asked): (() => void) | undefined => {

@@ -10,7 +10,7 @@ import type { Changes } from './order-store';
 type ReaderDeps = Parameters<typeof createLogReader>[0];
 type FollowerDeps = Parameters<typeof createFollower>[0];
 
-/** The store in memory and what keeps it at the state of the log: it reads the topics from their beginning at each start, then follows them. */
+/** The store in memory, and what keeps it at the state of the log: topics are read from their beginning at each start, then followed. */
 export const createMemoryLog = ({ bounds, topics, kafka, groupId, onRecord, onJoin, onRestart, tracer, trail, logger }: {
   bounds: Parameters<typeof createMemoryStore>[0];
   topics: ReaderDeps['topics'];

@@ -38,8 +38,8 @@ const bytesOf = ({ order, payment, failure }: OrderEntry): number => ROW_BYTES
 export type MemoryStore = ReturnType<typeof createMemoryStore>;
 
 /**
- * Orders in a Map, folded from the topics: at most `max` of them and `maxBytes` of memory, about. Those that were finished first go first, and
- * orders without an outcome only when nothing else is left.
+ * Orders in a Map, folded from the topics: at most `max` of them and `maxBytes` of memory, about. Those that were finished first go first,
+ * and orders without an outcome only when nothing else is left.
  */
 export const createMemoryStore = ({ max, maxBytes = Infinity, claimsMax = Infinity, claimsMaxBytes = Infinity }: {
   max: number;

@@ -16,8 +16,8 @@ const firstNot = <T>(list: readonly T[], isBefore: (item: T) => boolean): number
 };
 
 /**
- * Items in the order of their times, then of their ids. They are held in sorted arrays of bounded length, so that to add or delete one costs
- * little wherever it belongs; nearly all belong at the end.
+ * Items in the order of their times, then of their ids. They are held in sorted arrays of bounded length, so that to add or delete one
+ * costs little wherever it belongs.
  */
 export const createSortedList = <T extends { readonly orderId: string }>(timeOf: (item: T) => number) => {
   /** None is empty. */

@@ -27,7 +27,7 @@ describe('settings are taken', () => {
       ORDERS_TOPIC: 'orders',
       PAYMENTS_TOPIC: 'payments',
       DLT_TOPIC: 'orders.DLT',
-      ORDERS_MAX: 1_000_000,
+      ORDERS_MAX: 100_000,
       ORDERS_MAX_BYTES: 536_870_912,
       PUBLISH_TIMEOUT_MS: 5_000,
       PUBLISH_QUEUE_MAX: 10_000,
@@ -42,7 +42,7 @@ describe('settings are taken', () => {
 
 describe('12.20 settings are refused', () => {
   test.each([
-    ['BODY_LIMIT_BYTES', '1023'], ['BODY_LIMIT_BYTES', '524289'], ['BODY_LIMIT_BYTES', '1e4'], ['ORDERS_MAX', '0'], ['ORDERS_MAX', '50000001'],
+    ['BODY_LIMIT_BYTES', '1023'], ['BODY_LIMIT_BYTES', '524289'], ['BODY_LIMIT_BYTES', '1e4'], ['ORDERS_MAX', '0'], ['ORDERS_MAX', '10000001'],
     ['PUBLISH_TIMEOUT_MS', '99'], ['PUBLISH_TIMEOUT_MS', '60001'], ['PUBLISH_TIMEOUT_MS', 'Infinity'], ['PUBLISH_QUEUE_MAX', '0'],
     ['PUBLISH_QUEUE_MAX', '1000001'], ['KAFKA_GROUP_ID', 'service-b-consumers'],
     ['ORDERS_MAX_BYTES', '16777215'], ['ORDERS_MAX_BYTES', '8589934593'], ['PUBLISH_QUEUE_MAX_BYTES', '1048575'],

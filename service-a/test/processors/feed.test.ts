@@ -1,9 +1,9 @@
 import { createFeed, type ReadPosition } from '../../src/processors/feed';
 
 /** A feed over partition 0 of three topics, each read from offset 0 on unless told otherwise. */
-const aFeed = ({ starts = [0n, 0n, 0n] as bigint[], unconfirmed = [] as string[] } = {}) => {
+const aFeed = ({ starts = [0n, 0n, 0n] as bigint[], unmet = [] as string[] } = {}) => {
   const reads: ReadPosition[] = ['orders', 'payments', 'orders.DLT'].map((topic, i) => ({ topic, partition: 0, start: starts[i]!, next: starts[i]! }));
-  const feed = createFeed({ positions: () => reads, unconfirmed: () => unconfirmed });
+  const feed = createFeed({ positions: () => reads, unmet: () => unmet });
   /** Reads the next record of a topic; it changes an order or nothing. */
   const read = (topic: number, orderId?: string): void => {
     const position = reads[topic]!;
@@ -21,7 +21,7 @@ describe('a position', () => {
   test('When topics have several partitions, then it tells the next offset of each', () => {
     const reads = [['a', 0, 12n], ['a', 1, 5n], ['b', 0, 9_007_199_254_740_993n]] as const;
     const feed = createFeed({
-      positions: () => reads.map(([topic, partition, next]) => ({ topic, partition, start: 0n, next })), unconfirmed: () => [],
+      positions: () => reads.map(([topic, partition, next]) => ({ topic, partition, start: 0n, next })), unmet: () => [],
     });
     expect(feed.position()).toBe('12.5-9007199254740993');
   });
@@ -47,7 +47,7 @@ describe('what changed since a position', () => {
   });
 
   test('When an order is shown that the log has not delivered yet, then it is among them', () => {
-    const feed = aFeed({ unconfirmed: ['own'] });
+    const feed = aFeed({ unmet: ['own'] });
     expect(feed.since(feed.position())).toEqual(['own']);
   });
 

@@ -1,17 +1,18 @@
 import { canonicalText, type OrderFact } from '../../src/kafka/messages';
-import { applyFact, createProjection, type OrderEntry } from '../../src/processors/projection';
-import { aFailure, anOrder, created, failed, orderIdOf, paid, shown, type OrderView } from '../support/builders';
+import { applyFact, type OrderEntry } from '../../src/processors/projection';
+import { aFailure, anOrder, created, failed, paid, shown, type OrderView } from '../support/builders';
+import { recordsOf, type TestRecord } from '../support/log';
 
-const viewAfter = (facts: OrderFact[]): OrderView | undefined =>
-  shown(facts.reduce<OrderEntry>((entry, fact) => applyFact(entry, fact), {}));
+const entryAfter = (records: readonly TestRecord[]): OrderEntry =>
+  records.reduce<OrderEntry>((entry, { fact, position }) => applyFact(entry, fact, position), {});
 
-/** Every way to merge lists that keeps the order within each. */
-const interleavings = <T>(lists: T[][]): T[][] => {
-  const open = lists.filter((list) => list.length > 0);
-  if (open.length === 0) return [[]];
-  return open.flatMap((list) => interleavings(open.map((other) => (other === list ? other.slice(1) : other)))
-    .map((rest) => [list[0]!, ...rest]));
-};
+/** Facts that follow each other in the log, and are read in that order. */
+const viewAfter = (facts: OrderFact[]): OrderView | undefined => shown(entryAfter(recordsOf(...facts)));
+
+/** Every order in which a list can come. */
+const permutations = <T>(list: readonly T[]): T[][] => (list.length < 2
+  ? [[...list]]
+  : list.flatMap((one, i) => permutations(list.toSpliced(i, 1)).map((rest) => [one, ...rest])));
 
 const another = canonicalText(anOrder({ amount: 1 }));
 const later = { paymentId: '22222222-2222-5222-8222-222222222222', at: '2026-11-22T11:00:00.000Z' };
@@ -68,7 +69,7 @@ describe('attempts', () => {
     const redriven = [created(undefined, { attempts: 2 }), failed(undefined, {}, 2), created(undefined, { attempts: 3 }), paid()];
     const facts = [created(), failed(), ...redriven];
     expect(viewAfter(facts)).toMatchObject({ status: 'completed', attempts: 3 });
-    expect(viewAfter(facts.toReversed())).toMatchObject({ status: 'completed', attempts: 3 });
+    expect(shown(entryAfter(recordsOf(...facts).toReversed()))).toMatchObject({ status: 'completed', attempts: 3 });
   });
 
   test('When a failed order is put up for payment again, then it stays failed and its attempts show it', () => {
@@ -76,7 +77,7 @@ describe('attempts', () => {
   });
 
   test('When they are not known to be more than one, then nothing is held for them', () => {
-    expect([created(), failed(), paid()].reduce<OrderEntry>((entry, fact) => applyFact(entry, fact), {})).not.toHaveProperty('attempts');
+    expect(entryAfter(recordsOf(created(), failed(), paid())).attempts).toBeUndefined();
   });
 });
 
@@ -99,180 +100,27 @@ describe('fold', () => {
     ]],
   ];
 
-  test.each(topics)('When the topics with %s are read in any interleaving, then the result is the same', (_what, lists) => {
-    const views = new Set(interleavings(lists).map((facts) => JSON.stringify(viewAfter(facts))));
-    expect(views.size).toBe(1);
+  test.each(topics)('When the records of %s come in any order at all, then the result is that of the log', (_what, lists) => {
+    const records = lists.flatMap((facts) => recordsOf(...facts));
+    const inOrder = entryAfter(records);
+    for (const permuted of permutations(records)) expect(entryAfter(permuted)).toEqual(inOrder);
   });
 
   test.each(topics)('When each record of %s comes twice, then the result is the same', (_what, lists) => {
-    const facts = lists.flat();
-    expect(viewAfter(facts.flatMap((fact) => [fact, fact]))).toEqual(viewAfter(facts));
+    const records = lists.flatMap((facts) => recordsOf(...facts));
+    expect(entryAfter(records.flatMap((record) => [record, record]))).toEqual(entryAfter(records));
+    expect(entryAfter([...records, ...records])).toEqual(entryAfter(records));
   });
 
-  test('When the order was shown at its acknowledgement, then the log has the last word', () => {
-    const first = created(undefined, { order: another, createdAt: '2026-11-22T09:00:00.000Z' });
-    const entry = applyFact(applyFact({}, created(), 'broker-ack'), first);
-    expect(shown(entry)).toEqual(viewAfter([first]));
-    expect(applyFact(entry, created(), 'broker-ack')).toBe(entry);
-  });
-});
-
-describe('memory', () => {
-  const ids = [1, 2, 3, 4].map(orderIdOf) as [string, string, string, string];
-  const held = (projection: ReturnType<typeof createProjection>): string[] => ids.filter((id) => projection.get(id) !== undefined);
-  const projectionOf = (max: number, facts: OrderFact[]) => {
-    const projection = createProjection({ max });
-    for (const fact of facts) projection.apply(fact);
-    return projection;
-  };
-
-  test('When there are more orders than may be held, then the one that finished first goes first', () => {
-    const [a, b, c, d] = ids;
-    const outcomes = [failed(b), paid(c)];
-    for (const read of [outcomes, outcomes.toReversed()]) {
-      expect(held(projectionOf(3, [created(a), created(b), created(c), ...read, created(d)]))).toEqual([a, c, d]);
-    }
+  test('When a record changes nothing, then the entry is the same one', () => {
+    const records = recordsOf(created(undefined, { attempts: 2 }), failed(), paid());
+    const entry = entryAfter(records);
+    for (const { fact, position } of records) expect(applyFact(entry, fact, position)).toBe(entry);
   });
 
-  test('When none is finished, then the oldest goes', () => {
-    const [a, b, c] = ids;
-    expect(held(projectionOf(2, [created(a), created(b), created(c)]))).toEqual([b, c]);
-  });
-
-  test('When an order that was evicted comes again as pending, then it is not taken for a finished one', () => {
-    const [a, b, c] = ids;
-    const facts = [created(a), failed(a), paid(a), created(b), paid(b), created(c), created(a)];
-    expect(held(projectionOf(2, facts))).toEqual([a, c]);
-  });
-
-  test('When a log beyond the bound is read, orders first, then the newest orders are held, completed', () => {
-    const all = Array.from({ length: 30 }, (_, number) => orderIdOf(number));
-    const projection = projectionOf(10, [...all.map((id) => created(id)), ...all.map((id) => paid(id))]);
-    const statuses = all.slice(20).map((id) => shown(projection.get(id))?.status);
-    expect(statuses).toEqual(Array(10).fill('completed'));
-  });
-
-  test('12.13 When orders without an outcome had to go, then their outcomes push out no newer order', () => {
-    const [a, b, c, d] = ids;
-    const orders = [a, b, c, d].map((id) => created(id));
-    const newer = [paid(c), paid(d)];
-    const older = [paid(a, { at: later.at }), failed(b, { failedAt: later.at })];
-    for (const outcomes of [[...older, ...newer], [...newer, ...older], [newer[0]!, ...older, newer[1]!]]) {
-      const projection = projectionOf(2, [...orders, ...outcomes]);
-      expect([c, d].map((id) => shown(projection.get(id))?.status)).toEqual(['completed', 'completed']);
-    }
-  });
-
-  test('12.13 When an order has no outcome while finished ones are held, then it is not the one that goes', () => {
-    const [a, b, c, d] = ids;
-    expect(held(projectionOf(2, [created(a), created(b), paid(b), created(c), paid(c), created(d), paid(d)]))).toEqual([a, d]);
-  });
-
-  test('12.14 When orders take more bytes than they may, then those that finished first go, down to the bound', () => {
-    const facts = ids.flatMap((id, i) => {
-      const text = canonicalText(anOrder({ orderId: id, items: Array.from({ length: 100 }, () => ({ productId: 'p'.repeat(128), quantity: 1, price: 1 })) }));
-      return [created(id, { order: text }), paid(id, { at: `2026-11-22T10:00:0${i}.000Z` })];
-    });
-    const projection = createProjection({ max: 100, maxBytes: 40_000 });
-    for (const fact of facts) projection.apply(fact);
-    expect(held(projection)).toEqual(ids.slice(2));
-    expect(projection.counts()).toEqual({ pending: 0, completed: 2, failed: 0 });
-  });
-
-  test('12.14 When the message of a foreign dead letter is as long as all orders may be, then it is not held, and pushes out none', () => {
-    const [a, b] = ids;
-    const projection = createProjection({ max: 100, maxBytes: 40_000 });
-    for (const fact of [created(a), paid(a), failed(b, { message: 'x'.repeat(40_000) })]) projection.apply(fact);
-    expect(held(projection)).toEqual([a]);
-  });
-
-  test('12.14 When outcomes come without their orders, then few are held', () => {
-    const projection = createProjection({ max: 100 });
-    const outcomes = Array.from({ length: 1_000 }, (_, number) => (number % 2 === 0 ? paid : failed)(orderIdOf(number)));
-    for (const outcome of outcomes) projection.apply(outcome);
-    expect(projection.size()).toBe(10);
-  });
-
-  test('When a payment is met before its order while as many are held as may be, then both find room', () => {
-    const [a, b, c] = ids;
-    const projection = projectionOf(2, [created(a), paid(a), created(b), paid(b), paid(c, { at: '2026-11-22T10:00:03.000Z' }), created(c)]);
-    expect(held(projection)).toEqual([b, c]);
-    expect(projection.counts()).toEqual({ pending: 0, completed: 2, failed: 0 });
-  });
-
-  test('When many orders come and go, then no more than the bound are held', () => {
-    const projection = createProjection({ max: 10 });
-    for (let number = 0; number < 30_000; number += 1) {
-      const id = `550e8400-e29b-41d4-a716-${String(number).padStart(12, '0')}`;
-      projection.apply(created(id));
-      projection.apply(number % 2 === 0 ? paid(id) : failed(id));
-    }
-    expect(projection.size()).toBe(10);
-  });
-
-  test('When a fact changes nothing, then apply says so', () => {
-    const projection = projectionOf(3, [created(), paid()]);
-    expect([projection.apply(created()), projection.apply(paid())]).toEqual([undefined, undefined]);
-  });
-});
-
-describe('the list', () => {
-  const at = (second: number, differences = {}): ReturnType<typeof created> =>
-    created(orderIdOf(second), { createdAt: `2026-11-22T10:00:0${second}.000Z`, ...differences });
-  const listed = (projection: ReturnType<typeof createProjection>): string[] => [...projection.newestFirst()];
-  const projectionOf = (facts: OrderFact[], max = 100) => {
-    const projection = createProjection({ max });
-    for (const fact of facts) projection.apply(fact);
-    return projection;
-  };
-
-  test('When orders come in any order, then the newest instant is first, whatever its offset', () => {
-    const earlier = at(5, { createdAt: '2026-11-22T12:30:00.500+02:30' });
-    expect(listed(projectionOf([at(2), at(1), earlier, at(3)]))).toEqual([3, 2, 1, 5].map(orderIdOf));
-  });
-
-  test('When two have the same instant, then the higher id is first', () => {
-    expect(listed(projectionOf([1, 3, 2].map((number) => created(orderIdOf(number)))))).toEqual([3, 2, 1].map(orderIdOf));
-  });
-
-  test('When the log says that an order is of another time than its dead letter did, then it is listed there, once', () => {
-    const projection = projectionOf([at(1), failed(orderIdOf(2)), at(2)]);
-    expect(listed(projection)).toEqual([2, 1].map(orderIdOf));
-  });
-
-  test('When orders are evicted, then they are not listed', () => {
-    const projection = projectionOf([at(1), at(2), paid(orderIdOf(1)), at(3)], 2);
-    expect(listed(projection)).toEqual([3, 2].map(orderIdOf));
-  });
-
-  test('When only a payment of an order is known, then it is not listed', () => {
-    expect(listed(projectionOf([paid()]))).toEqual([]);
-  });
-});
-
-describe('counts', () => {
-  test('When orders change and are evicted, then those that are shown are counted by status', () => {
-    const projection = createProjection({ max: 3 });
-    const [a, b, c, d] = [1, 2, 3, 4].map(orderIdOf) as [string, string, string, string];
-    const after = (...facts: OrderFact[]): unknown => {
-      facts.forEach((fact) => projection.apply(fact));
-      return { ...projection.counts() };
-    };
-    expect(after(paid(a))).toEqual({ pending: 0, completed: 0, failed: 0 });
-    expect(after(created(a), created(b), created(c), failed(c))).toEqual({ pending: 1, completed: 1, failed: 1 });
-    expect(after(failed(b, { failedAt: '2026-11-22T10:00:01.500Z' }))).toEqual({ pending: 0, completed: 1, failed: 2 });
-    expect(after(paid(b), paid(b))).toEqual({ pending: 0, completed: 2, failed: 1 });
-    expect(after(created(d))).toEqual({ pending: 1, completed: 2, failed: 0 });
-  });
-});
-
-describe('changes', () => {
-  test('When a fact changes an order, then it is told with its status, and a fact that changes nothing is not', () => {
-    const projection = createProjection({ max: 10 });
-    const heard: string[] = [];
-    projection.onChange((orderId, status) => heard.push(`${orderId.slice(-1)} ${status}`));
-    for (const fact of [created(), created(), paid(), paid()]) projection.apply(fact);
-    projection.confirm(orderIdOf(0));
-    expect(heard).toEqual(['0 pending', '0 completed']);
+  test('When offsets have different numbers of digits, then they are compared as numbers, and behind their partitions', () => {
+    const at = (partition: number, offset: string): TestRecord => ({ fact: paid(undefined, { at: `${partition}/${offset}` }), position: { partition, offset } });
+    const records = [at(1, '9'), at(0, '10007199254740993'), at(0, '9007199254740993'), at(0, '10')];
+    for (const permuted of permutations(records)) expect(entryAfter(permuted).payment?.at).toBe('0/10');
   });
 });

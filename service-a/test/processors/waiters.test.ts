@@ -1,18 +1,20 @@
-import { createProjection } from '../../src/processors/projection';
 import { createWaiters } from '../../src/processors/waiters';
+import { createMemoryStore } from '../../src/store/memory';
 import { created, failed, orderIdOf, paid } from '../support/builders';
+import { tellerOf } from '../support/log';
 
 const aRoom = () => {
-  const projection = createProjection({ max: 100 });
-  projection.apply(created());
-  const waiters = createWaiters(projection);
+  const store = createMemoryStore({ max: 100 });
+  const tell = tellerOf(store);
+  tell(created());
+  const waiters = createWaiters(store);
   const over: string[] = [];
   const wait = (name: string, ms = 30_000, orderId = orderIdOf(0)) => {
     const waiter = waiters.wait(orderId, ms);
     void waiter.over.then(() => over.push(name));
     return waiter;
   };
-  return { ...waiters, projection, wait, over };
+  return { ...waiters, tell, wait, over };
 };
 
 describe('waiting for an order', () => {
@@ -24,20 +26,20 @@ describe('waiting for an order', () => {
   });
 
   test.each([['paid', paid()], ['dead-lettered', failed()]])('When it is %s, then it is over for all who wait for it and no other', async (_what, fact) => {
-    const { wait, over, projection } = aRoom();
+    const { wait, over, tell } = aRoom();
     wait('one');
     wait('two');
     wait('other', 30_000, orderIdOf(1));
-    projection.apply(fact);
+    tell(fact);
     await jest.advanceTimersByTimeAsync(0);
     expect(over).toEqual(['one', 'two']);
     expect(jest.getTimerCount()).toBe(1);
   });
 
   test('When it changes and stays pending, then the waiting goes on', async () => {
-    const { wait, over, projection } = aRoom();
+    const { wait, over, tell } = aRoom();
     wait('one');
-    projection.apply(created(undefined, { attempts: 2 }));
+    tell(created(undefined, { attempts: 2 }));
     await jest.advanceTimersByTimeAsync(29_999);
     expect(over).toEqual([]);
   });
@@ -53,13 +55,13 @@ describe('waiting for an order', () => {
   });
 
   test('When one goes away, then nothing of it is left, and the others wait on', async () => {
-    const { wait, over, projection } = aRoom();
+    const { wait, over, tell } = aRoom();
     const gone = wait('gone');
     wait('one');
     gone.cancel();
     expect(jest.getTimerCount()).toBe(1);
     await jest.advanceTimersByTimeAsync(0);
-    projection.apply(paid());
+    tell(paid());
     gone.cancel();
     await jest.advanceTimersByTimeAsync(0);
     expect(over).toEqual(['gone', 'one']);

@@ -49,7 +49,7 @@ describe('GET /orders/events', () => {
   test('When orders change, then they are told as GET shows them', async () => {
     const it = anApp();
     const { seen } = await listen(it, '/orders/events');
-    it.projection.apply(created());
+    it.tell(created());
     await eventually(() => seen.text.includes('event: order'));
     const { text } = await request(it.app).get(`/orders/${orderIdOf(0)}`);
     expect(seen.text).toContain(`data: ${text}\n\n`);
@@ -81,10 +81,10 @@ describe('GET /orders/events', () => {
 describe('GET /orders/:id/events', () => {
   test('When the order is known, then it comes as it is, then its changes', async () => {
     const it = anApp();
-    it.projection.apply(created());
+    it.tell(created());
     const { seen } = await listen(it, theEvents);
     await eventually(() => seen.text.includes('"status":"pending"'));
-    it.projection.apply(paid());
+    it.tell(paid());
     await eventually(() => seen.text.includes('"status":"completed"'));
   });
 
@@ -96,7 +96,7 @@ describe('GET /orders/:id/events', () => {
 describe('both', () => {
   test.each(['/orders/events', theEvents])('When the head of %s is asked for, then there is no stream', async (path) => {
     const it = anApp();
-    it.projection.apply(created());
+    it.tell(created());
     const response = await request(it.app).head(path);
     expect(response.status).toBe(200);
     expect(response.headers['content-type']).toBe('text/event-stream; charset=utf-8');

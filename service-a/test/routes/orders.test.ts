@@ -1,6 +1,7 @@
 import request, { type Response, type Test } from 'supertest';
-import { createProjection, type Projection } from '../../src/processors/projection';
 import { BrokerUnavailableError, QueueFullError } from '../../src/processors/place-order';
+import { createMemoryStore } from '../../src/store/memory';
+import { StoreUnavailableError } from '../../src/store/order-store';
 import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
 import { eventually } from '../support/fakes';
 import { anApp } from '../support/http';
@@ -59,7 +60,7 @@ describe('POST /orders is accepted', () => {
   test('When the same order is posted again, written differently, then it is 202 with its current status and no second event', async () => {
     const it = anApp();
     await post(it).send(anOrder());
-    it.projection.apply(paid());
+    it.tell(paid());
     const { items, ...rest } = anOrder();
     const response = await post(it).send({ extra: 1, items, ...rest, orderId: orderIdOf(0).toUpperCase() });
     expect(response.status).toBe(202);
@@ -105,7 +106,7 @@ describe('POST /orders is refused', () => {
 
   test('When another order has the id, then it is 409 and nothing is published', async () => {
     const it = anApp();
-    it.projection.apply(created());
+    it.tell(created());
     expectProblem(await post(it).send(anOrder({ amount: 1 })), 409, 'Conflict');
     expect(it.published).toEqual([]);
   });
@@ -128,6 +129,7 @@ describe('POST /orders is refused', () => {
   test.each([
     ['the broker does not acknowledge in time', new BrokerUnavailableError('no acknowledgement of broker-17')],
     ['the queue is full', new QueueFullError('10000 orders wait')],
+    ['the store cannot be asked', new StoreUnavailableError('no connection to db-17')],
   ])('When %s, then it is 503 with Retry-After', async (_what, error) => {
     const response = await post(anApp({ placeOrder: () => Promise.reject(error) })).send(anOrder());
     expectProblem(response, 503, 'Service Unavailable');
@@ -161,16 +163,16 @@ describe('GET /orders/:id', () => {
     ['completed', [created(), paid()], { ...order, status: 'completed', updatedAt: paid().at, paymentId: paid().paymentId }],
     ['failed', [created(), failed()], { ...order, status: 'failed', updatedAt: failed().failure.failedAt, failure: failed().failure }],
   ] as const)('When the order is %s, then it is 200 with all that is known of it', async (_status, facts, view) => {
-    const { app, projection } = anApp();
-    facts.forEach((fact) => projection.apply(fact));
+    const { app, tell } = anApp();
+    tell(...facts);
     const response = await request(app).get(theOrder);
     expect(response.status).toBe(200);
     expect(response.body).toEqual(view);
   });
 
   test('When the id is in capitals, then the order is found', async () => {
-    const { app, projection } = anApp();
-    projection.apply(created());
+    const { app, tell } = anApp();
+    tell(created());
     expect((await request(app).get(`/orders/${orderIdOf(0).toUpperCase()}`)).status).toBe(200);
   });
 
@@ -186,8 +188,8 @@ describe('GET /orders/:id', () => {
     });
 
   test('When only a payment of it is known, then it is 404', async () => {
-    const { app, projection } = anApp();
-    projection.apply(paid());
+    const { app, tell } = anApp();
+    tell(paid());
     expectProblem(await request(app).get(theOrder), 404, 'Not Found');
   });
 
@@ -197,14 +199,26 @@ describe('GET /orders/:id', () => {
     expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
   });
 
-  test('When something unforeseen happens, then it is a bare 500', async () => {
-    const projection: Projection = {
-      ...createProjection({ max: 1 }),
-      get: () => {
-        throw new Error('secret of the map');
-      },
+  test.each([theOrder, '/orders', `${theOrder}/events`])('When the store cannot be asked, then %s is 503 with Retry-After, not a false 404', async (path) => {
+    const error = new StoreUnavailableError('no connection to db-17');
+    const store = {
+      ...createMemoryStore({ max: 1 }),
+      get: () => Promise.reject(error),
+      newestFirst: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }),
     };
-    const response = await request(anApp({ projection }).app).get(theOrder);
+    const it = anApp({ store });
+    for (const headers of [{}, { Prefer: 'wait=10' }]) {
+      const response = await request(it.app).get(path).set(headers);
+      expectProblem(response, 503, 'Service Unavailable');
+      expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+      expect(response.text).not.toContain(error.message);
+    }
+    expect(it.waiters.size()).toBe(0);
+  });
+
+  test('When something unforeseen happens, then it is a bare 500', async () => {
+    const store = { ...createMemoryStore({ max: 1 }), get: () => Promise.reject(new Error('secret of the map')) };
+    const response = await request(anApp({ store }).app).get(theOrder);
     expectProblem(response, 500, 'Internal Server Error');
     expect(response.text).not.toContain('secret');
   });
@@ -217,15 +231,15 @@ describe('GET /orders/:id with Prefer: wait', () => {
   test.each([['paid', paid(), 'completed'], ['dead-lettered', failed(), 'failed']])(
     'When the order is %s meanwhile, then that is answered at once, and the preference as applied', async (_what, fact, status) => {
       const it = anApp();
-      it.projection.apply(created());
-      const [response] = await Promise.all([waiting(it, 10), untilOneWaits(it).then(() => it.projection.apply(fact))]);
+      it.tell(created());
+      const [response] = await Promise.all([waiting(it, 10), untilOneWaits(it).then(() => it.tell(fact))]);
       expect(response.body).toMatchObject({ status });
       expect(response.headers['preference-applied']).toBe('wait=10');
     });
 
   test('When the order is finished already, then there is no waiting', async () => {
     const it = anApp();
-    [created(), paid()].forEach((fact) => it.projection.apply(fact));
+    it.tell(created(), paid());
     const response = await waiting(it, 99);
     expect(response.body).toMatchObject({ status: 'completed' });
     expect(response.headers['preference-applied']).toBe('wait=30');
@@ -233,7 +247,7 @@ describe('GET /orders/:id with Prefer: wait', () => {
 
   test('When the time is over, then the order is answered as it is', async () => {
     const it = anApp();
-    it.projection.apply(created());
+    it.tell(created());
     const startedAt = Date.now();
     const response = await waiting(it, 1);
     expect(Date.now() - startedAt).toBeGreaterThan(900);
@@ -241,9 +255,22 @@ describe('GET /orders/:id with Prefer: wait', () => {
     expect(response.body).toMatchObject({ status: 'pending' });
   });
 
+  test('When the order is finished while it is being looked at, then there is no waiting', async () => {
+    const store = createMemoryStore({ max: 1 });
+    const it = anApp({ store: { ...store, get: async (orderId) => {
+      const entry = await store.get(orderId);
+      it.tell(paid());
+      return entry;
+    } } });
+    it.tell(created());
+    const startedAt = Date.now();
+    expect((await waiting(it, 10)).body).toMatchObject({ status: 'completed' });
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+  });
+
   test.each(['wait=x', 'respond-async'])('When the preference is %s, then it is ignored', async (prefer) => {
     const it = anApp();
-    it.projection.apply(created());
+    it.tell(created());
     const response = await request(it.app).get(theOrder).set('Prefer', prefer);
     expect(response.body).toMatchObject({ status: 'pending' });
     expect(response.headers['preference-applied']).toBeUndefined();
@@ -255,7 +282,7 @@ describe('GET /orders/:id with Prefer: wait', () => {
 
   test('When the client goes away, then nobody waits any longer', async () => {
     const it = anApp();
-    it.projection.apply(created());
+    it.tell(created());
     const wait = jest.spyOn(it.waiters, 'wait');
     await expect(waiting(it, 30).timeout(200)).rejects.toThrow('Timeout');
     await (wait.mock.results[0]!.value as ReturnType<typeof it.waiters.wait>).over;
@@ -263,7 +290,7 @@ describe('GET /orders/:id with Prefer: wait', () => {
 
   test('When the service closes, then the order is answered at once as it is', async () => {
     const it = anApp();
-    it.projection.apply(created());
+    it.tell(created());
     const [response] = await Promise.all([waiting(it, 10), untilOneWaits(it).then(() => it.waiters.close())]);
     expect(response.body).toMatchObject({ status: 'pending' });
   });
@@ -278,7 +305,7 @@ describe('GET /orders', () => {
   };
   const withOrders = (count: number): ReturnType<typeof anApp> => {
     const it = anApp();
-    for (let number = 0; number < count; number += 1) it.projection.apply(created(orderIdOf(number)));
+    for (let number = 0; number < count; number += 1) it.tell(created(orderIdOf(number)));
     return it;
   };
 
@@ -296,7 +323,7 @@ describe('GET /orders', () => {
 
   test('When a status and a user are given, then only what has both is listed', async () => {
     const it = withOrders(3);
-    it.projection.apply(failed(orderIdOf(1)));
+    it.tell(failed(orderIdOf(1)));
     expect((await listed(it, '?status=failed&userId=user%2D123')).orders).toMatchObject([{ orderId: orderIdOf(1), status: 'failed' }]);
     expect(await listed(it, '?status=failed&userId=user-1234')).toEqual({ orders: [] });
   });

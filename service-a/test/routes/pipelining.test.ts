@@ -15,8 +15,8 @@ const allEvents = get('/orders/events');
 
 const aServer = async () => {
   const it = anApp();
-  it.projection.apply(created());
-  it.projection.apply(created(orderIdOf(1)));
+  it.tell(created());
+  it.tell(created(orderIdOf(1)));
   return { ...it, port: await listening(createExpressServer(it.app)) };
 };
 
@@ -63,7 +63,7 @@ describe('12.16 requests that are queued on one connection', () => {
 
 describe('12.16 a connection', () => {
   test('When a stream is queued, then it takes no place and holds no events until it is its turn', async () => {
-    const { port, streams, waiters, projection } = await aServer();
+    const { port, streams, waiters, tell } = await aServer();
     const client = await rawClient(port);
     client.send(waiting(), ...Array<string>(20).fill(allEvents));
     await eventually(() => waiters.size() === 1);
@@ -71,7 +71,7 @@ describe('12.16 a connection', () => {
     other.send(get('/health'));
     await other.until('healthy');
     expect(streams.size()).toBe(0);
-    projection.apply(paid());
+    tell(paid());
     await client.until('event: sync');
     expect(streams.size()).toBe(1);
   });

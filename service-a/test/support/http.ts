@@ -1,44 +1,46 @@
 import { createApp } from '../../src/app';
 import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-order';
-import { createProjection, type Projection } from '../../src/processors/projection';
 import { createStreams } from '../../src/processors/streams';
 import { createWaiters } from '../../src/processors/waiters';
 import type { BoardFile } from '../../src/routes/board';
+import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
+import type { LogPosition } from '../../src/store/order-store';
 import type { OrderCreated } from './builders';
 import { createMetrics } from '../../src/utils/metrics';
 import type { TraceHeaders } from '../../src/utils/tracing';
 import { recordingTracer } from './tracing';
 import { recordingLogger } from './fakes';
+import { tellerOf } from './log';
 
 /** The HTTP side over a broker that acknowledges everything, or as told. */
 export const anApp = (differences: {
   placeOrder?: PlaceOrder;
-  projection?: Projection;
+  store?: MemoryStore;
   caughtUp?: boolean;
   checks?: Record<string, boolean>;
   corsOrigins?: string[];
   board?: BoardFile[];
 } = {}) => {
-  const { caughtUp = true, checks = {}, corsOrigins = ['*'], board = [], projection = createProjection({ max: 100 }) } = differences;
+  const { caughtUp = true, checks = {}, corsOrigins = ['*'], board = [], store = createMemoryStore({ max: 100 }) } = differences;
   const published: OrderCreated[] = [];
   const traces: (TraceHeaders | undefined)[] = [];
-  const publish = async (_orderId: string, event: string, trace?: TraceHeaders): Promise<void> => {
+  const publish = async (_orderId: string, event: string, trace?: TraceHeaders): Promise<LogPosition> => {
     published.push(JSON.parse(event) as OrderCreated);
     traces.push(trace);
+    return { partition: 1, offset: String(published.length) };
   };
-  const bounds = { timeoutMs: 1_000, unconfirmedMax: 100, unconfirmedMaxBytes: 1_000_000 };
-  const placeOrder = differences.placeOrder ?? createPlaceOrder({ projection, publish, ...bounds });
+  const placeOrder = differences.placeOrder ?? createPlaceOrder({ store, publish, timeoutMs: 1_000 });
   const { logger, lines } = recordingLogger();
-  const waiters = createWaiters(projection);
-  const feed = { position: () => '0', since: (id: string) => (id === '0' ? new Set<string>() : undefined) };
-  const streams = createStreams({ projection, feed, logger });
+  const changes = { onChange: store.onChange, position: () => '0', since: async (id: string) => (id === '0' ? new Set<string>() : undefined) };
+  const waiters = createWaiters(changes);
+  const streams = createStreams({ store, changes, logger });
   const metrics = createMetrics({ ordersTopic: 'orders' });
   const { startSpan, spans } = recordingTracer();
   const app = createApp({
     startSpan,
     metrics,
-    board, placeOrder, projection, waiters, streams, corsOrigins, logger,
+    board, placeOrder, store, waiters, streams, corsOrigins, logger,
     caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
   });
-  return { app, projection, published, lines, waiters, streams, metrics, spans, traces };
+  return { app, store, tell: tellerOf(store), published, lines, waiters, streams, metrics, spans, traces };
 };

@@ -4,7 +4,7 @@ const sources = {
   checks: () => ({ producerConnected: true, consumerJoined: false }),
   lags: () => [{ topic: 'orders', partition: 2, records: 7 }],
   queued: () => 3,
-  counts: () => ({ pending: 1, completed: 8, failed: 2 }),
+  counts: async () => ({ pending: 1, completed: 8, failed: 2 }),
   rebuildSeconds: () => 1.5,
   streams: () => 4,
   waiters: () => 5,
@@ -20,7 +20,7 @@ describe('metrics', () => {
       ...['acknowledged', 'failed'].map((outcome) => `kafka_records_produced_total{topic="o",outcome="${outcome}"} 0`),
       ...['o', 'p', 'd'].flatMap((topic) => ['applied', 'unchanged', 'unreadable']
         .map((outcome) => `kafka_records_consumed_total{topic="${topic}",outcome="${outcome}"} 0`)),
-      ...['invalid', 'conflict', 'queue_full', 'broker_unavailable', 'rebuilding'].map((reason) => `orders_rejected_total{reason="${reason}"} 0`),
+      ...['invalid', 'conflict', 'queue_full', 'broker_unavailable', 'store_unavailable', 'rebuilding'].map((reason) => `orders_rejected_total{reason="${reason}"} 0`),
       'kafka_produce_batch_records_count{topic="o"} 0',
       'kafka_produce_duration_seconds_bucket{le="+Inf",topic="o"} 0',
       'kafka_consumer_rebalances_total 0',
@@ -68,7 +68,16 @@ describe('metrics', () => {
       'event_streams 4',
       'waiting_clients 5',
     ]));
+    expect((await scraped(metrics)).filter((line) => line.startsWith('orders_held'))).toHaveLength(3);
     lags = [];
     expect((await scraped(metrics)).filter((line) => line.startsWith('kafka_consumer_lag_records'))).toEqual([]);
+  });
+
+  test('When the store cannot be asked, then its figures are left out, and all others are there', async () => {
+    const metrics = createMetrics({ ordersTopic: 'orders' });
+    metrics.watch({ ...sources, counts: () => Promise.reject(new Error('away')) });
+    const lines = await scraped(metrics);
+    expect(lines.filter((line) => line.startsWith('orders_held'))).toEqual([]);
+    expect(lines).toContain('event_streams 4');
   });
 });

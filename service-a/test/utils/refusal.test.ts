@@ -7,7 +7,7 @@ import { answersIn, closeAll, listening, rawClient } from '../support/raw';
 
 const aServer = async (adjust: (server: Server) => void = () => undefined) => {
   const it = anApp();
-  it.projection.apply(created());
+  it.tell(created());
   const server = createExpressServer(it.app);
   adjust(server);
   const port = await listening(server);
@@ -75,12 +75,12 @@ describe('12.18 what Node answers before Express', () => {
   }, 15_000);
 
   test('When the fault comes behind requests that are being answered, then they are answered first', async () => {
-    const { port, projection, waiters } = await aServer();
+    const { port, tell, waiters } = await aServer();
     const client = await rawClient(port);
     client.send(waiting, 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n', 'nonsense\r\n\r\n');
     await eventually(() => waiters.size() === 1);
     client.send('and more nonsense\r\n');
-    projection.apply(paid());
+    tell(paid());
     const answers = answersIn(await client.end());
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 400]);
     expectProblem(answers[2], 400);

@@ -11,7 +11,7 @@ const waiting = `GET /orders/${orderIdOf(0)} HTTP/1.1\r\nHost: a\r\nPrefer: wait
 
 const aServer = async () => {
   const it = anApp();
-  it.projection.apply(created());
+  it.tell(created());
   const server = createExpressServer(it.app);
   await listen(server, { host: '127.0.0.1', port: 0 });
   return { ...it, server, port: await listening(server) };
