@@ -49,7 +49,7 @@ export const startServiceA = ({ brokers, place, logger }: { brokers: string[]; p
     onFailed: nothing,
     logger,
   });
-  const { store, follower } = createMemoryLog({
+  const { store, log: follower } = createMemoryLog({
     bounds: {
       max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     },

@@ -23,7 +23,7 @@ export const createMemoryLog = ({ bounds, topics, kafka, groupId, onRecord, onJo
   tracer: Pick<Tracer, 'start'>;
   trail: ReaderDeps['trail'];
   logger: Logger;
-}): OrderSource => {
+}) => {
   const store = createMemoryStore(bounds);
   const feed = createFeed({ positions: () => follower.positions(), unmet: store.unmet });
   const { handle } = createLogReader({
@@ -39,5 +39,5 @@ export const createMemoryLog = ({ bounds, topics, kafka, groupId, onRecord, onJo
   });
   const follower = createFollower({ kafka, groupId, topics: Object.values(topics), handle, onJoin, onRestart, logger });
   const changes: Changes = { onChange: store.onChange, position: feed.position, since: async (position) => feed.since(position) };
-  return { store, changes, checks: () => ({}), log: follower, close: async () => undefined };
+  return { store, changes, checks: () => ({}), log: follower, close: async () => undefined } satisfies OrderSource;
 };
