@@ -63,9 +63,13 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
     return rows.map(({ topic, partition, next_offset: next }) => ({ id: `${topic}/${partition}`, next: BigInt(next) }));
   };
 
+  /** How far the fresh tables are, by `topic/partition`. */
+  const positions = async (): Promise<ReadonlyMap<string, bigint>> =>
+    new Map((await between(() => positionsOf(writer, FRESH))).map(({ id, next }) => [id, next]));
+
   /** Records that the fresh tables are behind those in use. */
   const behind = async (): Promise<bigint> => {
-    const fresh = new Map((await between(() => positionsOf(writer, FRESH))).map(({ id, next }) => [id, next]));
+    const fresh = await positions();
     let sum = 0n;
     for (const { id, next } of await positionsOf(owner, live)) {
       const missing = next - (fresh.get(id) ?? 0n);
@@ -86,6 +90,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   return {
     applyBatch: createApplyBatch({ transact }),
     startPartition: createStartPartition({ database: { transact }, logger }),
+    positions,
     behind,
     /**
      * Takes over what the log no longer holds.
