@@ -42,7 +42,10 @@ export const connectTo = async (url: string) => {
   client.on('error', () => undefined);
   await client.connect();
   return {
-    query: async (text: string, values: unknown[] = []): Promise<unknown[]> => (await client.query<Record<string, unknown>>(text, values)).rows,
+    query: async (text: string, values: unknown[] = []): Promise<unknown[]> => {
+      const { rows } = await client.query<Record<string, unknown>>(text, values);
+      return rows;
+    },
     end: () => client.end().catch(() => undefined),
   };
 };
