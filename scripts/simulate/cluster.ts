@@ -4,8 +4,6 @@ import type { Network } from './network';
 import { createPartition, SESSION_MS, type NewRecord, type Partition } from './partition';
 
 export const TOPICS = { orders: 'orders', payments: 'payments', deadLetters: 'orders.DLT' };
-/** The group of service-b. */
-export const GROUP_B = 'service-b-consumers';
 export const COORDINATION = '__consumer_offsets';
 const PARTITIONS = 3;
 

@@ -14,8 +14,7 @@ export class FakeSocket extends EventEmitter {
   unref = (): this => this;
 }
 
-/** `answer`: what the broker has done with it, where it froze before it could tell. */
-export type Arrived = Request & { correlationId: number; answer?: object };
+export type Arrived = Request & { correlationId: number };
 
 export type Connection = {
   socket: FakeSocket;

@@ -1,9 +1,9 @@
 import type { Random } from '../drill/random';
 import type { Clock } from './clock';
-import { GROUP_B, type Cluster } from './cluster';
+import type { Cluster } from './cluster';
 import type { createGroupsApi } from './groups-api';
-import type { Mishaps } from './mishaps';
 import type { Mishap, Network } from './network';
+import { CODE } from './partition';
 import type { Process } from './processes';
 import type { ServiceA } from './service-a';
 import type { ServiceB } from './service-b';
@@ -14,7 +14,7 @@ export type Stage = {
   random: Random;
   network: Network;
   cluster: Cluster;
-  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance' | 'expel' | 'whenJoining'>;
+  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance'>;
   a: Process<ServiceA>;
   members: Process<ServiceB>[];
   mishaps: Mishaps;
@@ -30,6 +30,45 @@ type Fault = {
   calm?: true;
   /** Begins it. @returns what it was done to, for the trace */
   run: (stage: Stage) => string;
+};
+
+export type Mishaps = ReturnType<typeof createMishaps>;
+
+/** Codes that a broker may refuse a request with and be well again. */
+const refusals: Record<string, number[]> = {
+  Produce: [CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT, CODE.UNKNOWN_TOPIC_OR_PARTITION],
+  // The last one comes of a broker that has just started, or just lost a replica.
+  Fetch: [CODE.NOT_LEADER_FOR_PARTITION, CODE.UNKNOWN_TOPIC_OR_PARTITION],
+  ListOffsets: [CODE.NOT_LEADER_FOR_PARTITION],
+  JoinGroup: [CODE.GROUP_LOAD_IN_PROGRESS, CODE.GROUP_COORDINATOR_NOT_AVAILABLE],
+  SyncGroup: [CODE.REBALANCE_IN_PROGRESS, CODE.GROUP_LOAD_IN_PROGRESS],
+  Heartbeat: [CODE.GROUP_LOAD_IN_PROGRESS],
+  OffsetFetch: [CODE.GROUP_LOAD_IN_PROGRESS],
+  OffsetCommit: [CODE.GROUP_LOAD_IN_PROGRESS, CODE.GROUP_COORDINATOR_NOT_AVAILABLE],
+};
+
+type Spell = { until: number; odds: number; nodeId: number | undefined; api: string | undefined; kinds: Mishap['kind'][] };
+
+/** Spells in which requests meet with mishaps. */
+export const createMishaps = ({ clock, random }: { clock: Clock; random: Random }) => {
+  let spells: Spell[] = [];
+  return {
+    begin: (spell: Spell): void => void spells.push(spell),
+    end: (): void => {
+      spells = [];
+    },
+    /** What befalls this request, if anything does. */
+    of: (nodeId: number, api: string): Mishap | undefined => {
+      spells = spells.filter(({ until }) => until > clock.now());
+      const spell = spells.find((one) => (one.nodeId ?? nodeId) === nodeId && (one.api ?? api) === api);
+      if (spell === undefined || random.next() >= spell.odds) return undefined;
+      const kind = random.pick(spell.kinds);
+      if (kind === 'late') return { kind, ms: 20 + random.integer(3_000) };
+      if (kind !== 'refused') return { kind };
+      const codes = refusals[api];
+      return codes && { kind, code: random.pick(codes) };
+    },
+  };
 };
 
 const someBroker = ({ cluster, random, network }: Stage): number =>
@@ -51,8 +90,6 @@ const spell = (kinds: Mishap['kind'][], apis: (string | undefined)[], odds: numb
   stage.mishaps.begin({ until: clock.now() + 200 + random.integer(4_000), odds: odds * random.next(), nodeId, api, kinds });
   return `${api ?? 'all'} at ${nodeId ?? 'all'}`;
 };
-
-const GROUPS = ['service-a-consumers', GROUP_B, GROUP_B];
 
 export const faults: Fault[] = [
   {
@@ -112,26 +149,8 @@ export const faults: Fault[] = [
   { name: 'requests are refused', weight: 3, run: spell(['refused'], ['Produce', 'Produce', 'Fetch', 'JoinGroup', 'SyncGroup', 'OffsetFetch', 'OffsetCommit', 'Heartbeat'], 1) },
   {
     name: 'a group rebalances', weight: 2, calm: true, run: ({ groups, random }) => {
-      const groupId = random.pick(GROUPS);
+      const groupId = random.pick(['service-a-consumers', 'service-b-consumers', 'service-b-consumers']);
       groups.rebalance(groupId);
-      return groupId;
-    },
-  },
-  {
-    name: 'the coordinator moves while a group joins', weight: 3, brokers: 2, calm: true, run: ({ clock, cluster, groups, random }) => {
-      const groupId = random.pick(GROUPS);
-      groups.rebalance(groupId);
-      const times = 1 + random.integer(4);
-      groups.whenJoining(groupId, () => {
-        for (let i = 0; i < times; i += 1) clock.after(i * random.integer(500), () => cluster.moveOne(cluster.coordination(groupId)));
-      });
-      return `${groupId}, ${times} times`;
-    },
-  },
-  {
-    name: 'a member is taken for dead', weight: 2, calm: true, run: ({ groups, random }) => {
-      const groupId = random.pick(GROUPS);
-      groups.expel(groupId);
       return groupId;
     },
   },
@@ -144,8 +163,6 @@ export const faults: Fault[] = [
   {
     name: 'a process is restarted', weight: 2, run: (stage) => onProcess(stage, (process) => {
       process.terminate();
-      // What it stops may be looking for its leaders anew.
-      if (stage.cluster.nodeIds.length > 1 && stage.random.next() < 0.5) stage.cluster.moveSome();
       stage.clock.after(9_600 + stage.random.integer(500), process.begin);
     }),
   },
@@ -156,18 +173,6 @@ export const faults: Fault[] = [
     }),
   },
 ];
-
-/** The services start while the brokers are not there yet, or far away. @returns what is so */
-export const beginBadly = (stage: Stage): string => {
-  const { cluster, network, random } = stage;
-  const slow = random.next() < 0.5;
-  for (const nodeId of cluster.nodeIds) {
-    if (slow) network.slowDown(nodeId, 300);
-    else cluster.stop(nodeId, false);
-    restartLater(stage, () => (slow ? network.slowDown(nodeId, 0) : cluster.start(nodeId)), 5_000);
-  }
-  return slow ? 'the brokers are far away' : 'the brokers are not there yet';
-};
 
 /** Sets some faults, drawn by their weights, into the time from now to `ms` later; in `calm` only those that break nothing. */
 export const planFaults = (stage: Stage, { count, ms, calm, trace }: {

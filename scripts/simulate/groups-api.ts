@@ -26,11 +26,9 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
   clock: Clock;
   random: Random;
   trace: (what: string) => void;
-  onCommit: (groupId: string, topic: string, partition: number, offset: string, memberId: string) => void;
+  onCommit: (groupId: string, topic: string, partition: number, offset: string) => void;
 }) => {
   const groups = new Map<string, Group>();
-  /** Who waits for the next member that joins a group. */
-  const awaited = new Map<string, () => void>();
   /** Until when the coordinator of a group is still reading what it takes over. */
   const loading = new Map<Partition, number>();
 
@@ -59,8 +57,6 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
       });
     },
     JoinGroup: (nodeId, fields, answer) => {
-      awaited.get(fields.groupId)?.();
-      awaited.delete(fields.groupId);
       const errorCode = notCoordinating(nodeId, fields.groupId);
       if (errorCode === CODE.NONE) groupOf(fields.groupId).join(fields, (joined) => answer({ ...NO_THROTTLE, ...joined }));
       else answer({ ...NO_THROTTLE, errorCode, generationId: -1, groupProtocol: '', leaderId: '', memberId: fields.memberId, members: [] });
@@ -102,7 +98,7 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
         for (const { topic, partitions } of topics) {
           for (const { partition, offset } of partitions) {
             group.offsets.set(`${topic}/${partition}`, offset.toString());
-            onCommit(groupId, topic, partition, offset.toString(), fields.memberId);
+            onCommit(groupId, topic, partition, offset.toString());
           }
         }
         reply(CODE.NONE);
@@ -113,10 +109,6 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
   return {
     handlers,
     committed: (groupId: string, topic: string, partition: number): string | undefined => groupOf(groupId).offsets.get(`${topic}/${partition}`),
-    whenJoining: (groupId: string, hear: () => void): void => void awaited.set(groupId, hear),
-    expel: (groupId: string): void => groupOf(groupId).expel(),
-    /** Groups with members. */
-    alive: (): string[] => [...groups].filter(([, { size }]) => size() > 0).map(([groupId]) => groupId),
     rebalance: (groupId: string): void => groupOf(groupId).rebalance(),
     /** The groups that this partition's leader coordinates have a new coordinator. */
     moved: (partition: Partition): void => {

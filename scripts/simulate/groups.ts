@@ -1,6 +1,6 @@
 import type { Random } from '../drill/random';
 import type { Clock } from './clock';
-import { newMember, NOTHING, patienceWith, refuseJoin, refuseSync, sameProtocols, type JoinAnswer, type Member, type Protocol, type SyncAnswer } from './member';
+import { newMember, NOTHING, refuseJoin, refuseSync, sameProtocols, type JoinAnswer, type Member, type Protocol, type SyncAnswer } from './member';
 import { CODE } from './partition';
 
 type State = 'empty' | 'preparing' | 'completing' | 'stable';
@@ -54,13 +54,9 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     extendSession(member);
   };
 
-  /** Whoever joined and did not ask for its assignment, though it may send heartbeats. */
-  const expelWhoLeftOut = (): void => {
-    for (const member of [...members.values()]) if (member.syncing === undefined) remove(member);
-  };
-
   const complete = (): void => {
     deadline?.cancel();
+    deadline = undefined;
     for (const member of members.values()) {
       if (member.joining !== undefined) continue;
       member.session?.cancel();
@@ -75,7 +71,6 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     if (!members.has(leaderId)) leaderId = members.keys().next().value!;
     become('completing');
     for (const member of members.values()) answerJoin(member);
-    deadline = clock.after(patienceWith(members), expelWhoLeftOut);
   };
 
   const completeIfAll = (): void => {
@@ -89,8 +84,8 @@ export const createGroup = ({ groupId, clock, random, trace }: {
       member.syncing = undefined;
     }
     become('preparing');
-    deadline?.cancel();
-    deadline = clock.after(patienceWith(members), complete);
+    const patience = Math.max(...[...members.values()].map(({ rebalanceMs }) => rebalanceMs), 1);
+    deadline = clock.after(patience, complete);
     completeIfAll();
   };
 
@@ -108,7 +103,6 @@ export const createGroup = ({ groupId, clock, random, trace }: {
 
   return {
     offsets,
-    size: (): number => members.size,
     join: ({ memberId, sessionTimeout, rebalanceTimeout, groupProtocols }: {
       memberId: string; sessionTimeout: number; rebalanceTimeout: number; groupProtocols: Protocol[];
     }, answer: (answer: JoinAnswer) => void): void => {
@@ -152,7 +146,6 @@ export const createGroup = ({ groupId, clock, random, trace }: {
         one.syncing?.({ errorCode: CODE.NONE, memberAssignment: one.assignment });
         one.syncing = undefined;
       }
-      deadline?.cancel();
       become('stable');
       store();
     },
@@ -181,11 +174,6 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     rebalance: (): void => {
       if (state === 'stable') prepare();
     },
-    /** The coordinator takes a member for dead. */
-    expel: (): void => {
-      const there = [...members.values()];
-      if (state === 'stable') remove(random.pick(there));
-    },
     /** Another broker coordinates it from now on: it knows what was stored, and whoever waits for an answer has asked the wrong one. */
     handOver: (): void => {
       for (const member of members.values()) {
@@ -195,6 +183,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
         member.session?.cancel();
       }
       deadline?.cancel();
+      deadline = undefined;
       given.clear();
       members.clear();
       for (const [id, member] of stored.members) members.set(id, member);

@@ -22,10 +22,6 @@ export type Member = {
 export const newMember = (id: string): Member =>
   ({ id, protocols: [], sessionMs: 0, rebalanceMs: 0, assignment: NOTHING, joining: undefined, syncing: undefined, session: undefined });
 
-/** So long a rebalance may take, in milliseconds. */
-export const patienceWith = (members: ReadonlyMap<string, Member>): number =>
-  Math.max(...[...members.values()].map(({ rebalanceMs }) => rebalanceMs), 1);
-
 export const refuseJoin = (errorCode: number, memberId: string): JoinAnswer =>
   ({ errorCode, generationId: -1, groupProtocol: '', leaderId: '', memberId, members: [] });
 export const refuseSync = (errorCode: number): SyncAnswer => ({ errorCode, memberAssignment: NOTHING });

@@ -3,7 +3,6 @@ import type { Random } from '../drill/random';
 import type { Serve } from './api';
 import type { Clock } from './clock';
 import { FakeSocket, type Arrived, type Connection } from './connection';
-import type { Sends } from './sends';
 import { readRequest, writeAnswer } from './wire';
 
 /** What becomes of a request on its way: `before` and `after` close the connection before or after the broker has done what was asked. */
@@ -14,13 +13,11 @@ export type Network = ReturnType<typeof createNetwork>;
 export const hostOf = (nodeId: number): string => `broker-${nodeId}`;
 
 /** TCP between the services and the brokers: order kept on a connection, latency, resets, and links over which nothing comes through. */
-export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
+export const createNetwork = ({ clock, random, serve, mishap, trace }: {
   clock: Clock;
   random: Random;
   serve: Serve;
   mishap: (nodeId: number, api: string) => Mishap | undefined;
-  /** Hear of what a process sends, and of the answers that reach it. */
-  sends: Pick<Sends, 'onRequest' | 'onAnswer'>;
   trace: (what: string) => void;
 }) => {
   const connections = new Set<Connection>();
@@ -50,28 +47,17 @@ export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
     }, actor);
   };
 
-  const breakLater = (connection: Connection): void => close(connection, 'error', 2_000 + random.integer(8_000));
-
-  const deliver = (connection: Connection, request: Arrived, what: object): void => {
+  const deliver = (connection: Connection, { correlationId }: Arrived, what: unknown): void => {
     const { nodeId, actor, socket } = connection;
     if (!connection.open) return;
-    if (cut.has(nodeId)) return void breakLater(connection);
+    if (cut.has(nodeId)) {
+      close(connection, 'error', 2_000 + random.integer(8_000));
+      return;
+    }
     connection.lastOut = Math.max(connection.lastOut, clock.now() + latency(nodeId));
     clock.after(connection.lastOut - clock.now(), () => {
-      if (!connection.open) return;
-      sends.onAnswer(actor, nodeId, request, what);
-      socket.emit('data', writeAnswer(request.correlationId, what));
+      if (connection.open) socket.emit('data', writeAnswer(correlationId, what));
     }, actor);
-  };
-
-  /** The connection breaks within the answer. */
-  const cutShort = (connection: Connection, { correlationId }: Arrived, what: object): void => {
-    const { socket, actor } = connection;
-    const bytes = writeAnswer(correlationId, what);
-    clock.after(1, () => {
-      if (!connection.ending) socket.emit('data', bytes.subarray(0, 1 + random.integer(bytes.length - 1)));
-    }, actor);
-    close(connection, random.pick(['end', 'error']), 2);
   };
 
   const next = (connection: Connection): void => {
@@ -82,17 +68,20 @@ export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
     connection.busy = true;
     const how = mishap(nodeId, request.api);
     if (how !== undefined) trace(`${connection.actor.name} -> ${nodeId} ${request.api}: ${JSON.stringify(how)}`);
-    const done = (what: object): void => {
+    const done = (what: unknown): void => {
       deliver(connection, request, what);
       connection.busy = false;
       next(connection);
     };
-    if (how?.kind === 'before') return void close(connection, 'end');
+    if (how?.kind === 'before') {
+      close(connection, 'end');
+      return;
+    }
     serve(nodeId, request, how?.kind === 'refused' ? how.code : undefined, (what) => {
       if (!connection.open || !up.has(nodeId)) return;
-      if (how?.kind === 'after') cutShort(connection, request, what);
+      if (how?.kind === 'after') close(connection, random.pick(['end', 'error']));
       else if (how?.kind === 'late') clock.after(how.ms, () => done(what));
-      else if (frozen.has(nodeId)) connection.waiting.unshift({ ...request, answer: what });
+      else if (frozen.has(nodeId)) connection.waiting.unshift({ ...request, api: 'Answered', fields: what });
       else done(what);
     });
   };
@@ -111,9 +100,8 @@ export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
     socket.write = (bytes) => {
       const request = readRequest(bytes);
       if (!connection.open) return false;
-      sends.onRequest(actor, nodeId, request);
       if (cut.has(nodeId)) {
-        breakLater(connection);
+        close(connection, 'error', 2_000 + random.integer(8_000));
         return false;
       }
       connection.lastIn = Math.max(connection.lastIn, clock.now() + latency(nodeId));
@@ -127,10 +115,7 @@ export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
       else forget(connection);
     };
     // Nobody is told: that is how Node does it.
-    socket.destroy = () => {
-      connection.ending = true;
-      forget(connection);
-    };
+    socket.destroy = () => forget(connection);
     // Without an answer nothing happens until the client's patience is over.
     if (cut.has(nodeId)) return socket;
     clock.after(latency(nodeId), () => {
@@ -166,9 +151,9 @@ export const createNetwork = ({ clock, random, serve, mishap, sends, trace }: {
       frozen.delete(nodeId);
       for (const connection of of(nodeId)) {
         const [first] = connection.waiting;
-        if (first?.answer !== undefined) {
+        if (first?.api === 'Answered') {
           connection.waiting.shift();
-          deliver(connection, first, first.answer);
+          deliver(connection, first, first.fields);
           connection.busy = false;
         }
         next(connection);

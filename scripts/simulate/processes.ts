@@ -42,12 +42,10 @@ export const createProcess = <T extends Stoppable>({ name, clock, start, trace }
   let actor: Actor = newActor(name);
   let service: T | undefined;
   let starts = 0;
-  let startedAt = 0;
   let onEnd = new Set<() => void>();
 
   const begin = (): void => {
     starts += 1;
-    startedAt = clock.now();
     const mine = newActor(starts === 1 ? name : `${name}'${starts}`);
     actor = mine;
     trace(`${mine.name} starts`);
@@ -74,8 +72,6 @@ export const createProcess = <T extends Stoppable>({ name, clock, start, trace }
     begin,
     /** The service, while its process runs. */
     service: (): T | undefined => (actor.alive ? service : undefined),
-    /** When its process was started. */
-    startedAt: (): number => startedAt,
     isAlive: (): boolean => starts > 0 && actor.alive,
     kill: (): void => end(actor, 'is killed'),
     freeze: (): void => {

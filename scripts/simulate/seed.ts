@@ -1,19 +1,15 @@
 import crypto, { createHash } from 'node:crypto';
 import { judge, type CommitSample } from '../drill/invariants';
 import { createRandom, type Random } from '../drill/random';
-import { createAbsence } from './absence';
 import { createApi } from './api';
 import { createClock } from './clock';
-import { createCluster, GROUP_B } from './cluster';
-import { beginBadly, heal, planFaults, type Stage } from './faults';
-import { createInTouch } from './in-touch';
+import { createCluster } from './cluster';
+import { createMishaps, heal, planFaults, type Stage } from './faults';
 import { createLoad } from './load';
-import { createMishaps } from './mishaps';
 import { createNetwork, hostOf } from './network';
 import { disturb } from './others';
 import { createGroupsApi } from './groups-api';
 import { createProcess } from './processes';
-import { createSends } from './sends';
 import { startServiceA, type Place } from './service-a';
 import { startServiceB } from './service-b';
 import { differences, readLogs, unsettled, type Logs } from './settled';
@@ -33,6 +29,7 @@ export type Outcome = {
   hash: string;
 };
 
+const GROUP_B = 'service-b-consumers';
 /** What a service says of a log that was cut off or made anew, which happens to none here: it has lost its place in it. */
 const IMPOSSIBLE = ['records were deleted before they were read', 'the log begins anew'];
 /** Virtual time in which everything must have found its way after the last fault. */
@@ -62,7 +59,6 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
   const random = createRandom(seed);
   const hash = createHash('sha256');
   const violations: string[] = [];
-  const violate = (what: string): void => void violations.push(what);
   const trace = (what: string): void => {
     const line = `${(clock.elapsed() / 1_000).toFixed(3)} ${what}`;
     hash.update(line);
@@ -79,36 +75,25 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
 
   const brokers = random.pick([1, 2, 3, 3, 3]);
   const mishaps = createMishaps({ clock, random });
-  const sends = createSends({ connectionsLast: () => calm, onViolation: violate });
-  const network = createNetwork({ clock, random, sends, trace, mishap: mishaps.of, serve: (...request) => serve(...request) });
+  const network = createNetwork({ clock, random, trace, mishap: mishaps.of, serve: (...request) => serve(...request) });
   const cluster = createCluster({ brokers, clock, random, network, trace, onMoved: (partition) => groups.moved(partition) });
   const commits: CommitSample[] = [];
-  const committed = new Map<number, { offset: number; by: string }>();
   const groups = createGroupsApi({
     cluster, clock, random, trace,
-    onCommit: (groupId, topic, partition, offset, by) => {
+    onCommit: (groupId, topic, partition, offset) => {
       trace(`committed by ${groupId}: ${topic}/${partition} ${offset}`);
-      if (groupId !== GROUP_B) return;
-      const before = committed.get(partition);
-      // Two commits of one member may overtake each other.
-      if (before !== undefined && before.by !== by && Number(offset) < before.offset) {
-        violate(`another member committed ${offset} of ${topic}/${partition} after ${before.offset}`);
-      }
-      committed.set(partition, { offset: Number(offset), by });
-      commits.push({ at: clock.now(), offsets: new Map([[partition, Number(offset)]]) });
+      if (groupId === GROUP_B) commits.push({ at: clock.now(), offsets: new Map([[partition, Number(offset)]]) });
     },
   });
   const topics = createTopicsApi({ cluster, network, clock, trace, fetchMax: random.pick([1, 5, 50, 500]) });
-  const serve = createApi({ topics, groups: groups.handlers, random });
+  const serve = createApi({ topics, groups: groups.handlers });
 
   const addresses = cluster.nodeIds.map((nodeId) => `${hostOf(nodeId)}:9092`);
+  const settings = {
+    PAYMENT_LATENCY_MS: String(random.pick([0, 0, 5, 100, 1_000])), PAYMENT_TRANSIENT_RATE: String(random.pick([0, 0.1, 0.5])),
+  };
+  const windowRecords = random.pick([1, 5, 10_000, 10_000]);
   const calm = brokers > 1 && random.next() < 0.25;
-  const absence = brokers === 3 && !calm && random.next() < 0.3 ? createAbsence({ clock, random, network, cluster, trace }) : undefined;
-  // Nothing else may take its time while a broker is away.
-  const settings = absence === undefined
-    ? { PAYMENT_LATENCY_MS: String(random.pick([0, 0, 5, 100, 1_000])), PAYMENT_TRANSIENT_RATE: String(random.pick([0, 0.1, 0.5])) }
-    : { PAYMENT_LATENCY_MS: '0', PAYMENT_TRANSIENT_RATE: '0' };
-  const windowRecords = absence === undefined ? random.pick([1, 5, 10_000, 10_000]) : 10_000;
   const placeOf = (): Place => {
     let joined = false;
     return {
@@ -125,31 +110,20 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
   const members = Array.from({ length: random.pick([1, 1, 2]) }, (_one, i) => createProcess({
     name: `service-b-${i + 1}`, clock, trace, start: (logger) => startServiceB({ brokers: addresses, settings, windowRecords, place: placeOf(), logger }),
   }));
+  const load = createLoad({ clock, random, a, trace });
   const stage: Stage = { clock, random, network, cluster, groups, a, members, mishaps };
-  const load = createLoad({ clock, random, a, sends, trace, onAccepted: (...order) => absence?.onAccepted(...order) });
-  const inTouch = createInTouch({ clock, processes: [a, ...members], onViolation: violate });
-  const left = (): string[] => unsettled({
-    cluster, load, a, members, groups: groups.alive(), committed: (topic, id) => groups.committed(GROUP_B, topic, id),
-  });
+  const left = (): string[] => unsettled({ cluster, load, a, members, committed: (topic, id) => groups.committed(GROUP_B, topic, id) });
 
   const begin = (): { healedAt: number } => {
-    const faultMs = (absence === undefined ? 3_000 : 12_000) + random.integer(12_000);
+    const faultMs = 3_000 + random.integer(12_000);
     trace(`seed ${seed}: ${brokers} brokers, ${members.length} members,${calm ? ' calm,' : ''} ${JSON.stringify({ ...settings, windowRecords })}, faults for ${faultMs} ms`);
-    if (absence === undefined && !calm && random.next() < 0.25) trace(`* ${beginBadly(stage)}`);
     a.begin();
-    members.forEach(({ begin: beginMember }, i) => clock.after(absence === undefined ? i * random.integer(5_000) : 0, beginMember));
+    members.forEach(({ begin: beginMember }, i) => clock.after(i * random.integer(5_000), beginMember));
     const firstMs = random.pick([0, 1_500, 1_500]);
-    if (absence !== undefined) {
-      const inMs = 2_000 + random.integer(2_000);
-      absence.begin(inMs);
-      // Some requests are under way at that moment.
-      for (let i = 0; i < 6; i += 1) clock.after(inMs - 8 + i, () => load.post('refused'));
-    } else {
-      clock.after(firstMs, () => planFaults(stage, { count: 1 + random.integer(8), ms: faultMs, calm, trace }));
-    }
-    const orders = absence === undefined ? 10 + random.integer(50) : 60;
+    clock.after(firstMs, () => planFaults(stage, { count: 1 + random.integer(8), ms: faultMs, calm, trace }));
+    const orders = 10 + random.integer(50);
     for (let posted = 0; posted < orders;) {
-      const burst = Math.min(orders - posted, absence === undefined ? random.pick([1, 1, 2, 5, 20]) : 1);
+      const burst = Math.min(orders - posted, random.pick([1, 1, 2, 5, 20]));
       clock.after(random.integer(firstMs + faultMs), () => {
         for (let i = 0; i < burst; i += 1) load.post();
       });
@@ -161,7 +135,6 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
     clock.after(healAfter, () => {
       trace('* all is put right');
       heal(stage);
-      absence?.end();
     });
     return { healedAt: clock.now() + healAfter };
   };
@@ -175,7 +148,6 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
     let over = false;
     const look = (): void => {
       load.lookAtOne();
-      inTouch.look(healedAt);
       if (clock.now() > healedAt) settled = left().length === 0;
       over = clock.now() > healedAt + SETTLE_MS;
       clock.after(200, look);
@@ -186,7 +158,7 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
     const logs = readLogs(cluster);
     sabotage?.(logs);
     const judged = await judge({ ...logs, load, commits });
-    violations.push(...judged.violations, ...absence?.judge(logs) ?? []);
+    violations.push(...judged.violations);
     duplicates = judged.duplicates;
     if (settled) violations.push(...await differences(cluster, logs, a.service()));
   } finally {

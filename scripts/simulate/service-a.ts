@@ -62,14 +62,11 @@ export const startServiceA = ({ brokers, place, logger }: { brokers: string[]; p
   });
   publisher.start();
   follower.start();
-  const ready = (): boolean => publisher.healthy() && follower.healthy() && follower.caughtUp();
   return {
     placeOrder,
     store,
     caughtUp: follower.caughtUp,
-    /** Whether brokers answer it: as `ready`, for it has no gateway to wait for. */
-    inTouch: ready,
-    ready,
+    ready: (): boolean => publisher.healthy() && follower.healthy() && follower.caughtUp(),
     /** Next offset to read, by `topic/partition`. */
     positions: (): Map<string, bigint> => new Map(follower.positions().map(({ topic, partition, next }) => [`${topic}/${partition}`, next])),
     /** As on SIGTERM. */

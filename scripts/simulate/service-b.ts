@@ -60,10 +60,8 @@ export const startServiceB = ({ brokers, settings, windowRecords, place, logger 
   payments.start();
   deadLetters.start();
   consumer.start();
-  const inTouch = (): boolean => payments.healthy() && deadLetters.healthy() && consumer.healthy();
   return {
-    inTouch,
-    ready: (): boolean => inTouch() && consumer.standing().length === 0,
+    ready: (): boolean => payments.healthy() && deadLetters.healthy() && consumer.healthy() && consumer.standing().length === 0,
     /** As on SIGTERM. */
     stop: async (): Promise<void> => {
       await consumer.stop();

@@ -2,7 +2,6 @@ import { createRandom } from '../drill/random';
 import { createClock } from '../simulate/clock';
 import { CODE, createPartition, type Partition } from '../simulate/partition';
 import { runSeed } from '../simulate/seed';
-import { createSends } from '../simulate/sends';
 import { newActor } from '../simulate/timers';
 
 jest.setTimeout(60_000);
@@ -79,25 +78,6 @@ describe('virtual time', () => {
       clock.after(50, () => clock.thaw(frozen));
     });
     expect(told).toEqual(['frozen at 50', 'end']);
-  });
-});
-
-describe('what a process sends', () => {
-  const request = { api: 'Produce', fields: { topicData: [{ topic: 'orders', partitions: [{ partition: 0, messages: [{ key: 'k', value: 'v' }] }] }] } };
-  const answered = (errorCode: number) => ({ topics: [{ topicName: 'orders', partitions: [{ partition: 0, errorCode, baseOffset: '7' }] }] });
-  const sentTwice = (errorCode: number): string[] => {
-    const told: string[] = [];
-    const sends = createSends({ connectionsLast: () => true, onViolation: (what) => told.push(what) });
-    const actor = newActor('service-a');
-    sends.onRequest(actor, 1, request);
-    sends.onAnswer(actor, 1, request, answered(errorCode));
-    sends.onRequest(actor, 1, request);
-    return told;
-  };
-
-  test('When a record goes again that was acknowledged, then it is told; not when it was refused', () => {
-    expect(sentTwice(CODE.NONE)).toEqual(['service-a sent to orders/0 again what was acknowledged']);
-    expect(sentTwice(CODE.NOT_LEADER_FOR_PARTITION)).toEqual([]);
   });
 });
 
