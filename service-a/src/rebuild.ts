@@ -54,7 +54,8 @@ const rebuild = async (env: Env, url: string): Promise<void> => {
   const fresh = await openFreshTables({ url, topics: Object.values(topics), logger });
   try {
     const copy = createLogCopy({ kafka, groupId: env.KAFKA_GROUP_ID, topics, fresh, logger });
-    const total = await copy.size();
+    const ends = await copy.ends();
+    const total = ends.reduce((sum, { low, high }) => sum + Number(high - low), 0);
     say(`rebuild: reading ${total} records`);
     copy.start();
     const show = (): void => {
@@ -62,7 +63,7 @@ const rebuild = async (env: Env, url: string): Promise<void> => {
       progress.show(`rebuild: ${read} of ${total} records, ${Math.round(read / seconds())} a second`);
     };
     try {
-      await copy.caughtUp(show, signal);
+      await copy.caughtUp(ends, show, signal);
       const { read, unreadable } = copy.figures();
       say(`rebuild: read ${read} records in ${seconds().toFixed(1)} s, ${Math.round(read / seconds())} a second; ${unreadable} could not be read`);
       await fresh.takeOverAll((rows) => progress.show(`rebuild: taking over what the log no longer holds, ${rows} rows looked at`), signal);

@@ -1,5 +1,6 @@
 import { Client, DatabaseError, type QueryResultRow } from 'pg';
 import type { z } from 'zod';
+import { StoreUnavailableError } from '../store/order-store';
 import { StaleReadError } from '../store/postgres/errors';
 import type { Ask } from '../store/postgres/pool';
 
@@ -33,6 +34,7 @@ export const isHeldUp = (error: unknown): boolean => error instanceof DatabaseEr
 /** Transactions on one connection, one after the other. */
 export const createTransactions = (client: Client) => {
   let last: Promise<unknown> = Promise.resolve();
+  let closed = false;
 
   const ask: Ask = async ({ name, text, row }, values = []) => {
     const { rows, rowCount } = await client.query<QueryResultRow>({ name, text, values: [...values] });
@@ -53,6 +55,7 @@ export const createTransactions = (client: Client) => {
 
   const repeated = async <T>(work: (ask: Ask) => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries += 1) {
+      if (closed) throw new StoreUnavailableError('the tables are in use by now');
       try {
         return await once(work);
       } catch (error) {
@@ -68,5 +71,12 @@ export const createTransactions = (client: Client) => {
     return turn;
   };
 
-  return { between, transact: <T>(work: (ask: Ask) => Promise<T>): Promise<T> => between(() => repeated(work)) };
+  /** The last thing that is done: from then on every transaction is refused. */
+  const finish = <T>(work: () => Promise<T>): Promise<T> => between(async () => {
+    const result = await work();
+    closed = true;
+    return result;
+  });
+
+  return { between, finish, transact: <T>(work: (ask: Ask) => Promise<T>): Promise<T> => between(() => repeated(work)) };
 };

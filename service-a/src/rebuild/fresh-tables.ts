@@ -55,7 +55,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   const writer = await connect(url, 'writer');
   // A crash of the server ends the rebuild anyway, which then begins anew.
   await writer.query(`SET search_path = ${FRESH}; SET synchronous_commit = off`);
-  const { transact, between } = createTransactions(writer);
+  const { transact, between, finish } = createTransactions(writer);
 
   const positionsOf = async (client: Client, schema: string): Promise<{ id: string; next: bigint }[]> => {
     const rows = await select(client, positionRow,
@@ -63,9 +63,13 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
     return rows.map(({ topic, partition, next_offset: next }) => ({ id: `${topic}/${partition}`, next: BigInt(next) }));
   };
 
+  /** How far the fresh tables are, by `topic/partition`. */
+  const positions = async (): Promise<ReadonlyMap<string, bigint>> =>
+    new Map((await between(() => positionsOf(writer, FRESH))).map(({ id, next }) => [id, next]));
+
   /** Records that the fresh tables are behind those in use. */
   const behind = async (): Promise<bigint> => {
-    const fresh = new Map((await between(() => positionsOf(writer, FRESH))).map(({ id, next }) => [id, next]));
+    const fresh = await positions();
     let sum = 0n;
     for (const { id, next } of await positionsOf(owner, live)) {
       const missing = next - (fresh.get(id) ?? 0n);
@@ -86,6 +90,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   return {
     applyBatch: createApplyBatch({ transact }),
     startPartition: createStartPartition({ database: { transact }, logger }),
+    positions,
     behind,
     /**
      * Takes over what the log no longer holds.
@@ -103,7 +108,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
         after = end.order_id;
       }
     },
-    swap: createSwap({ owner, live, fresh: FRESH, old: OLD, behind, freeze: between }),
+    swap: createSwap({ owner, live, fresh: FRESH, old: OLD, behind, finish }),
     /** Removes what is not in use. */
     close: async (): Promise<void> => {
       await owner.query('ROLLBACK').catch(() => undefined);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
-import { askEnds } from '../kafka/log-ends';
+import { askEnds, type LogEnds } from '../kafka/log-ends';
 import { createProjector } from '../kafka/projector';
 import { createFactReader } from '../processors/read-facts';
 import type { Logger } from '../utils/logger';
@@ -18,7 +18,7 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
   kafka: Kafka;
   groupId: string;
   topics: Topics;
-  fresh: Pick<FreshTables, 'applyBatch' | 'startPartition' | 'behind'>;
+  fresh: Pick<FreshTables, 'applyBatch' | 'startPartition' | 'positions' | 'behind'>;
   logger: Logger;
 }) => {
   const ownGroup = `${groupId}.rebuild.${randomUUID()}`;
@@ -43,16 +43,23 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
   });
   askForEndsOfLog();
 
+  /** Whether the fresh tables know the log up to these ends, and what those in use know. */
+  const isCaughtUp = async (ends: readonly LogEnds[]): Promise<boolean> => {
+    const positions = await fresh.positions();
+    return ends.every(({ topic, partition, low, high }) => (positions.get(`${topic}/${partition}`) ?? low) >= high)
+      && await fresh.behind() === 0n;
+  };
+
   return {
     /** Records that were read, and how many of them could not be. */
     figures: (): { read: number; unreadable: number } => ({ read, unreadable }),
-    /** How many records the log holds now. */
-    size: async (): Promise<number> => (await askEnds(kafka, names)).reduce((sum, { low, high }) => sum + Number(high - low), 0),
+    /** Where the log begins and ends now. */
+    ends: (): Promise<LogEnds[]> => askEnds(kafka, names),
     start: projector.start,
-    /** Resolves once the fresh tables know what those in use know. @throws the reason of `signal` */
-    caughtUp: async (progress: (behind: bigint) => void, signal: AbortSignal): Promise<void> => {
-      for (let behind = await fresh.behind(); behind > 0n; behind = await fresh.behind()) {
-        progress(behind);
+    /** Resolves once the fresh tables know the log up to these ends, and what those in use know. @throws the reason of `signal` */
+    caughtUp: async (ends: readonly LogEnds[], progress: () => void, signal: AbortSignal): Promise<void> => {
+      while (!await isCaughtUp(ends)) {
+        progress();
         await sleep(SHOW_MS, undefined, { signal });
       }
     },

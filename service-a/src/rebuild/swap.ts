@@ -17,9 +17,9 @@ const HOLD = { lockMs: 1_000, behindMs: 1_000, tries: 20, restMs: 1_000 };
  * Puts fresh tables in the place of those in use, once nothing that these know is missing: whoever asks meanwhile waits, and goes on with
  * the fresh ones.
  * @param owner of the lock that keeps other rebuilds away
- * @param freeze runs what it is given while nothing else is done with the fresh tables
+ * @param finish runs what it is given as the last thing that is done with the fresh tables, unless it fails
  */
-export const createSwap = ({ owner, live, fresh, old, behind, freeze }: {
+export const createSwap = ({ owner, live, fresh, old, behind, finish }: {
   owner: Client;
   /** Schemas: of the tables in use, of the fresh ones, and where those in use are put. */
   live: string;
@@ -27,7 +27,7 @@ export const createSwap = ({ owner, live, fresh, old, behind, freeze }: {
   old: string;
   /** Records that the fresh tables are behind. */
   behind: () => Promise<bigint>;
-  freeze: <T>(work: () => Promise<T>) => Promise<T>;
+  finish: <T>(work: () => Promise<T>) => Promise<T>;
 }) => {
   /** Notes which ids are taken now; what is taken later is found by its time, as of this moment. */
   const noteClaims = async (): Promise<number> => {
@@ -64,7 +64,7 @@ export const createSwap = ({ owner, live, fresh, old, behind, freeze }: {
       if (performance.now() - startedAt > HOLD.behindMs) return undefined;
       await sleep(10);
     }
-    await freeze(() => move(since));
+    await finish(() => move(since));
     return performance.now() - startedAt;
   };
 

@@ -10,50 +10,59 @@ const WAITING_MAX_CHARACTERS = 67_108_864;
 
 /**
  * Collects what comes while a round trip is in flight for the next one: the more comes, the less each costs, and nothing waits for
- * company. One item of a key at a time, each batch by key.
+ * company. One item of a key at a time.
  * @param run resolves to an outcome of each item, in their order
  */
-export const createBatcher = <In, Out>({ keyOf, charactersOf, run }: {
+export const createBatcher = <In, Out>({ keyOf, charactersOf, run, size: most = BATCH_ITEMS, isShared = false }: {
   keyOf: (item: In) => string;
   charactersOf: (item: In) => number;
   run: (items: readonly In[]) => Promise<readonly Out[]>;
+  /** Of a batch, in items. */
+  size?: number;
+  /** Whether all that wait under one key have one outcome. */
+  isShared?: boolean;
 }) => {
-  const waiting = new Map<string, Waiting<In, Out>[]>();
+  type Those = Waiting<In, Out>[];
+  const waiting = new Map<string, Those>();
   let items = 0;
   let characters = 0;
   let inFlight = false;
 
   /** What waits behind the first of its key goes to the end: one key that is asked for a lot delays no other. */
-  const nextBatch = (): Waiting<In, Out>[] => {
-    const batch: Waiting<In, Out>[] = [];
-    const later: [key: string, those: Waiting<In, Out>[]][] = [];
+  const nextBatch = (): Those[] => {
+    const batch: Those[] = [];
+    const later: [key: string, those: Those][] = [];
     let size = 0;
     for (const [key, those] of waiting) {
       const [first] = those;
       if (first === undefined) continue;
       size += charactersOf(first.item);
-      if (batch.length === BATCH_ITEMS || (batch.length > 0 && size > BATCH_CHARACTERS)) break;
-      batch.push(first);
-      those.shift();
+      if (batch.length === most || (batch.length > 0 && size > BATCH_CHARACTERS)) break;
+      const taken = those.splice(0, isShared ? those.length : 1);
+      batch.push(taken);
       waiting.delete(key);
       if (those.length > 0) later.push([key, those]);
-      items -= 1;
-      characters -= charactersOf(first.item);
+      for (const { item } of taken) {
+        items -= 1;
+        characters -= charactersOf(item);
+      }
     }
     for (const [key, those] of later) waiting.set(key, those);
-    return batch.sort((one, other) => (keyOf(one.item) < keyOf(other.item) ? -1 : 1));
+    return batch;
   };
 
-  const runBatch = async (batch: readonly Waiting<In, Out>[]): Promise<void> => {
+  const runBatch = async (batch: readonly Those[]): Promise<void> => {
     try {
-      const outs = await run(batch.map(({ item }) => item));
-      batch.forEach(({ resolve, reject }, i) => {
+      const outs = await run(batch.flatMap(([first]) => (first === undefined ? [] : [first.item])));
+      batch.forEach((those, i) => {
         const out = outs[i];
-        if (out === undefined) reject(new Error('an outcome is missing'));
-        else resolve(out);
+        for (const { resolve, reject } of those) {
+          if (out === undefined) reject(new Error('an outcome is missing'));
+          else resolve(out);
+        }
       });
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      for (const { reject } of batch.flat()) reject(error);
     }
   };
 

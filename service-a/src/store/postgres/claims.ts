@@ -88,6 +88,7 @@ const claimedOf = (row: HeldRow | undefined): Claimed | undefined => {
 };
 
 export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 'claim' | 'acknowledge' | 'release'> => {
+  /** Rows are inserted in the order in which they are given. */
   const take = async (claims: readonly Claim[]): Promise<[orderId: string, claimed: Claimed][]> => {
     const { rows } = await database.ask(CLAIM, [
       claims.map(({ orderId }) => orderId), claims.map(({ text }) => text),
@@ -106,8 +107,9 @@ export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 
 
   const claimAll = async (claims: readonly Claim[]): Promise<Claimed[]> => {
     const outcomes = new Map<string, Claimed>();
+    const byId = claims.toSorted((one, other) => (one.orderId < other.orderId ? -1 : 1));
     for (let looks = 0; looks < LOOKS && outcomes.size < claims.length; looks += 1) {
-      const open = claims.filter(({ orderId }) => !outcomes.has(orderId));
+      const open = byId.filter(({ orderId }) => !outcomes.has(orderId));
       for (const [orderId, claimed] of await take(open)) outcomes.set(orderId, claimed);
       const others = open.filter(({ orderId }) => !outcomes.has(orderId));
       if (others.length === 0) break;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { DatabaseError } from 'pg';
 import { StoreUnavailableError } from '../order-store';
 
@@ -24,7 +25,7 @@ const TIMED_OUT = /read timeout|connection timeout|trying to connect|^Cannot use
 export const faultOf = (error: unknown): Fault => {
   if (error instanceof StaleReadError) return 'conflict';
   if (!(error instanceof DatabaseError)) {
-    if (!(error instanceof Error) || error instanceof TypeError || error instanceof RangeError) return 'defect';
+    if (!types.isNativeError(error) || error.name === 'TypeError' || error.name === 'RangeError') return 'defect';
     return TIMED_OUT.test(error.message) ? 'unavailable' : 'lost';
   }
   const code = error.code ?? '';

@@ -25,6 +25,8 @@ export type PoolSettings = {
   /** Of waiting for a connection, be it that all are busy. */
   connectMs?: number;
   schema?: string | undefined;
+  /** Whether a commit waits for the disk; true by default. */
+  durable?: boolean | undefined;
   logger: Pick<Logger, 'warn'>;
 };
 
@@ -53,14 +55,14 @@ const repeating = async <T>(work: () => Promise<T>, repeated = REPEATED): Promis
 
 export type Database = ReturnType<typeof createPool>;
 
-export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2_000, schema, logger }: PoolSettings) => {
+export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2_000, schema, durable = true, logger }: PoolSettings) => {
   const prepare = async (client: ClientBase): Promise<void> => {
     // The pool listens for idle clients alone: without this a connection that is lost while it is used would end the process. Whoever
     // uses it hears of it by the query that fails.
     client.on('error', () => undefined);
-    // Whatever the server's default: what was told to a client must outlive the server's crash (decision 0028).
+    // Whatever the server's default: what anybody has read must outlive the server's crash.
     const path = schema === undefined ? '' : `; SET search_path = ${escapeIdentifier(schema)}`;
-    await client.query(`SET synchronous_commit = on${path}`);
+    await client.query(`SET synchronous_commit = ${durable ? 'on' : 'off'}${path}`);
   };
   const pool = new Pool({
     connectionString: url,

@@ -23,7 +23,9 @@ const POOLS = {
 } as const;
 
 /** Orders in PostgreSQL, for any number of replicas: the port, and what folds the log into it. */
-export const createPostgresStore = ({ url, topics, logger, wanted = () => true, schema, keepDays, watch = {}, migrations: given }: {
+export const createPostgresStore = ({
+  url, topics, logger, wanted = () => true, schema, durable, keepDays, watch = {}, migrations: given,
+}: {
   url: string;
   topics: Topics;
   logger: Logger;
@@ -31,6 +33,8 @@ export const createPostgresStore = ({ url, topics, logger, wanted = () => true, 
   wanted?: () => boolean;
   /** Of the tables; that of the connection's search path by default. */
   schema?: string;
+  /** False only for tables that nobody reads yet: a crash of the server then takes the last moments back, positions and rows together. */
+  durable?: boolean;
   /** Orders older than that are deleted; none by default. */
   keepDays?: number | undefined;
   watch?: Watch;
@@ -40,8 +44,8 @@ export const createPostgresStore = ({ url, topics, logger, wanted = () => true, 
   let state: 'starting' | 'ready' | 'stopped' = 'starting';
 
   /** Before the tables are there, or while they are those of a newer code, nothing is asked of them. */
-  const guarded = (settings: Omit<PoolSettings, 'url' | 'schema' | 'logger'>): Database => {
-    const pool = createPool({ url, schema, logger, ...settings });
+  const guarded = (settings: Omit<PoolSettings, 'url' | 'schema' | 'durable' | 'logger'>): Database => {
+    const pool = createPool({ url, schema, durable, logger, ...settings });
     return {
       ...pool,
       ask: async (...question) => {
@@ -96,10 +100,12 @@ export const createPostgresStore = ({ url, topics, logger, wanted = () => true, 
       await watcher.start();
     },
     stop: async () => {
+      if (state === 'stopped') return;
       pruner?.stop();
-      await Promise.race([watcher.stop(), sleep(STOP_MS)]);
+      const tooLong = sleep(STOP_MS, undefined, { ref: false });
+      await Promise.race([watcher.stop(), tooLong]);
       state = 'stopped';
-      await Promise.race([Promise.all(pools.map(({ end }) => end())), sleep(STOP_MS)]);
+      await Promise.race([Promise.all(pools.map(({ end }) => end())), tooLong]);
     },
   };
 };

@@ -2,9 +2,10 @@ import { createBatcher } from '../../../src/store/postgres/batcher';
 import { StoreUnavailableError } from '../../../src/store/order-store';
 import { deferred, eventually } from '../../support/fakes';
 
-const batcherOf = () => {
+const batcherOf = ({ isShared = false } = {}) => {
   const trips: { items: readonly string[]; end: (error?: Error) => void }[] = [];
   const ask = createBatcher<string, string>({
+    isShared,
     keyOf: (item) => item[0]!,
     charactersOf: (item) => item.length,
     run: async (items) => {
@@ -18,7 +19,7 @@ const batcherOf = () => {
 };
 
 describe('A batcher', () => {
-  test('When more is asked while a round trip is in flight, then it travels together in the next one, by key', async () => {
+  test('When more is asked while a round trip is in flight, then it travels together in the next one', async () => {
     const { ask, trips } = batcherOf();
     const first = ask('b');
     await eventually(() => trips.length === 1);
@@ -26,7 +27,7 @@ describe('A batcher', () => {
     trips[0]!.end();
     expect(await first).toBe('b!');
     await eventually(() => trips.length === 2);
-    expect(trips[1]!.items).toEqual(['a', 'c', 'd']);
+    expect(trips[1]!.items).toEqual(['d', 'a', 'c']);
     trips[1]!.end();
     expect(await Promise.all(others)).toEqual(['d!', 'a!', 'c!']);
   });
@@ -41,6 +42,15 @@ describe('A batcher', () => {
     expect(trips[1]!.items).toEqual(['a2']);
     trips[1]!.end();
     expect(await Promise.all(both)).toEqual(['a1!', 'a2!', 'b!']);
+  });
+
+  test('When all that wait under a key have one outcome, then they share a round trip', async () => {
+    const { ask, trips } = batcherOf({ isShared: true });
+    const all = [ask('a'), ask('b'), ask('a')];
+    await eventually(() => trips.length === 1);
+    expect(trips[0]!.items).toEqual(['a', 'b']);
+    trips[0]!.end();
+    expect(await Promise.all(all)).toEqual(['a!', 'b!', 'a!']);
   });
 
   test('When a round trip fails, then those that were in it hear of it, and the next ones go on', async () => {

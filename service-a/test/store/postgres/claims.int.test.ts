@@ -2,6 +2,9 @@ import { startTestPostgres } from '../../../../scripts/test/test-postgres';
 import { viewOf } from '../../../src/processors/projection';
 import { StoreUnavailableError, type Claimed } from '../../../src/store/order-store';
 import { canonicalText } from '../../../src/kafka/messages';
+import { createClaims } from '../../../src/store/postgres/claims';
+import { createPool } from '../../../src/store/postgres/pool';
+import { recordingLogger } from '../../support/fakes';
 import { anOrder, created, failed, orderIdOf, paid } from '../../support/builders';
 import { batchOf, connectTo, createStores, topics } from '../../support/postgres';
 
@@ -93,6 +96,21 @@ describe('Claims in PostgreSQL', () => {
     await other.store.release(id);
     expect(await one.store.claim(id, another)).toEqual({ kind: 'conflict' });
     expect(await one.store.claim(id, text)).toEqual(first);
+  });
+
+  test('When the answer to a claim was lost and it is asked for again, then that is no further try', async () => {
+    await stores.open(url);
+    const pool = createPool({ url, name: 'test', size: 1, statementMs: 1_000, lockMs: 1_000, logger: recordingLogger().logger });
+    const { claim, release } = createClaims({
+      ask: async (...question) => {
+        if (question[0].name === 'claim') await pool.ask(...question);
+        return pool.ask(...question);
+      },
+    });
+    expect((await claim(id, text)).kind).toBe('taken');
+    await release(id);
+    expect((await claim(id, another)).kind).toBe('taken');
+    await pool.end();
   });
 
   test('When an order that is shown is released, then it stays', async () => {
