@@ -58,15 +58,19 @@ const ACKNOWLEDGE = {
     SELECT * FROM shown UNION ALL SELECT ${COLUMNS}, text FROM locked WHERE source > 0`,
   row: fullRow,
 };
+/** A try less; after the last of them the row goes, or what the claim has put beside the outcome that was there before. */
 const RELEASE: Statement = {
   name: 'release',
   text: `WITH locked AS (
-      SELECT order_id, payment_id IS NULL AND failure IS NULL AS bare FROM orders
-      WHERE order_id = ANY ($1::uuid[]) AND source = 0 AND tries = 1 ORDER BY order_id FOR UPDATE
+      SELECT order_id, tries, payment_id IS NULL AND failure IS NULL AS bare FROM orders
+      WHERE order_id = ANY ($1::uuid[]) AND source = 0 ORDER BY order_id FOR UPDATE
     ),
-    freed AS (DELETE FROM orders USING locked WHERE orders.order_id = locked.order_id AND locked.bare)
+    freed AS (DELETE FROM orders USING locked WHERE orders.order_id = locked.order_id AND locked.tries = 1 AND locked.bare),
+    kept AS (
+      UPDATE orders SET tries = locked.tries - 1 FROM locked WHERE orders.order_id = locked.order_id AND locked.tries > 1
+    )
     UPDATE orders SET source = NULL, text = NULL, created_at = NULL, created_ms = NULL, event_id = NULL, tries = 0
-    FROM locked WHERE orders.order_id = locked.order_id AND NOT locked.bare`,
+    FROM locked WHERE orders.order_id = locked.order_id AND locked.tries = 1 AND NOT locked.bare`,
 };
 
 /** A claim that was freed between two looks at it is asked for again, so often. */
@@ -142,7 +146,7 @@ export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 
     keyOf: (orderId: string) => orderId,
     charactersOf: () => 1,
     run: async (orderIds) => {
-      // Once: done again it could free a claim that another request has made meanwhile.
+      // Once: done again it could take back a try that another request has made.
       await database.ask(RELEASE, [orderIds], { once: true });
       return orderIds.map(() => true);
     },

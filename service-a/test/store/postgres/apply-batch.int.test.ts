@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { canonicalText } from '../../../src/kafka/messages';
+import { canonicalText, type OrderFact } from '../../../src/kafka/messages';
 import { viewOf, type OrderEntry } from '../../../src/processors/projection';
 import { recordingLogger } from '../../support/fakes';
 import { anOrder, created, failed, orderIdOf, paid } from '../../support/builders';
@@ -112,21 +112,56 @@ describe('Batches in PostgreSQL', () => {
       expect(await one.store.counts()).toEqual({ pending: 20, completed: 0, failed: 0 });
     });
 
-    test('then three with the same orders in opposite order all come through, and the result is that of the log', async () => {
+    /** Three writers with the same orders, one of them in opposite order; each round's orders are new, then not. */
+    const writeInOppositeOrder = async (factsOf: (orderIds: string[], writer: number) => { topic: string; facts: OrderFact[] }[]): Promise<void> => {
       const writers = [await open({}, 3), await open({}, 3), await open({}, 3)];
-      const { query } = await admin();
-      for (let round = 0; round < 10; round += 1) {
-        const those = ids(200, round * 100);
-        await Promise.all(writers.map(({ applyBatch }, writer) => {
-          const facts = (writer === 1 ? those.toReversed() : those).map((orderId) => (writer === 2 ? failed(orderId) : created(orderId)));
-          const topic = writer === 2 ? topics.deadLetters : topics.orders;
-          return applyBatch(batchOf(facts, { topic, partition: writer, from: round * 200 }));
+      for (let round = 0; round < 8; round += 1) {
+        const those = ids(400, round * 400);
+        await Promise.all(writers.map(async ({ applyBatch }, writer) => {
+          for (const { topic, facts } of factsOf(writer === 1 ? those.toReversed() : those, writer)) {
+            await applyBatch(batchOf(facts, { topic, partition: writer, from: round * 400 }));
+          }
         }));
       }
-      expect(await query('SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database()')).toEqual([{ deadlocks: 0 }]);
-      expect(await query('SELECT count(*)::integer FROM orders WHERE order_partition = 0 AND source = 2')).toEqual([{ count: 1_100 }]);
-      expect(await writers[0]?.store.counts()).toEqual({ pending: 0, completed: 0, failed: 1_100 });
-    }, 30_000);
+    };
+    /** A connection that ends tells what it has counted. */
+    const deadlocks = async (): Promise<unknown> => {
+      await stores.stopAll();
+      return (await (await admin()).query('SELECT deadlocks::integer AS n FROM pg_stat_database WHERE datname = current_database()'))[0];
+    };
+
+    test('then three with the same new orders in opposite order all come through, none waits in a circle, and the result is that of the log', async () => {
+      await writeInOppositeOrder((orderIds) => [{ topic: topics.orders, facts: orderIds.map((orderId) => created(orderId)) }]);
+      const { query } = await admin();
+      expect(await query('SELECT DISTINCT order_partition, source FROM orders')).toEqual([{ order_partition: 0, source: 2 }]);
+      expect(await query('SELECT status, sum(count)::integer AS count FROM order_counts GROUP BY status')).toEqual([{ status: 'pending', count: 3_200 }]);
+      expect(await deadlocks()).toEqual({ n: 0 });
+    }, 60_000);
+
+    test('then three with the same known orders in opposite order all come through, none waits in a circle, and the result is that of the log', async () => {
+      const first = await open({}, 3);
+      const all = ids(3_200).map((orderId) => created(orderId));
+      for (let from = 0; from < all.length; from += 400) await first.applyBatch(batchOf(all.slice(from, from + 400), { from }));
+      await writeInOppositeOrder((orderIds) => [{ topic: topics.deadLetters, facts: orderIds.map((orderId) => failed(orderId)) }]);
+      const { query } = await admin();
+      expect(await query('SELECT DISTINCT failure_partition FROM orders')).toEqual([{ failure_partition: 2 }]);
+      expect(await query('SELECT status, sum(count)::integer AS count FROM order_counts GROUP BY status ORDER BY status'))
+        .toEqual([{ status: 'failed', count: 3_200 }, { status: 'pending', count: 0 }]);
+      expect(await deadlocks()).toEqual({ n: 0 });
+    }, 60_000);
+
+    test('then a row that another one changes at the same time is read after it', async () => {
+      const opened = await open({}, 2);
+      await opened.applyBatch(batchOf([failed(id)], { topic: topics.deadLetters }));
+      const { query } = await admin();
+      await query('BEGIN');
+      await query('UPDATE orders SET source = 2, text = $2, order_offset = 5 WHERE order_id = $1', [id, canonicalText(anOrder({ orderId: id, amount: 1 }))]);
+      const applying = opened.applyBatch(batchOf([created(id)], { partition: 1 }));
+      await sleep(100);
+      await query('COMMIT');
+      expect(changedOf(await applying)).toEqual([]);
+      expect(shownIn(await opened.store.get(id))).toMatchObject({ amount: 1, status: 'failed' });
+    });
 
     test('then a row that another one writes first is looked at again, and nothing of it is lost', async () => {
       const opened = await open();

@@ -1,9 +1,10 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
 import { StoreUnavailableError } from '../../../src/store/order-store';
 import { migrate, readMigrations, type Migration } from '../../../src/store/postgres/migrate';
+import { createPostgresStore } from '../../../src/store/postgres/store';
 import { created, orderIdOf } from '../../support/builders';
 import { eventually, recordingLogger } from '../../support/fakes';
-import { batchOf, connectTo, createStores } from '../../support/postgres';
+import { batchOf, connectTo, createStores, topics } from '../../support/postgres';
 
 const LATER: Migration = { version: 9_000, name: '9000-later.sql', sql: 'CREATE TABLE later (n integer)' };
 
@@ -46,13 +47,14 @@ describe('Migrations', () => {
   test('When the database is of a newer version, then it is not used, and an error says so', async () => {
     await migrate({ url, migrations: [...migrations, LATER] });
     const { logger, lines } = recordingLogger();
-    const opening = stores.open(url, { logger, migrations });
+    const opened = createPostgresStore({ url, topics, logger, migrations });
+    const starting = opened.start();
     await eventually(() => lines.some(({ level }) => level === 'error'), 5_000);
     expect(lines.find(({ level }) => level === 'error')).toMatchObject({ version: 9_000 });
-    await stores.stopAll();
-    const opened = await opening;
     expect(opened.healthy()).toBe(false);
     await expect(opened.store.get(orderIdOf(0))).rejects.toThrow(StoreUnavailableError);
+    await opened.stop();
+    await starting;
   });
 
   test('When tables are to be in a schema, then they are there, apart from the others', async () => {
