@@ -109,7 +109,7 @@ export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 
     });
   };
 
-  const claimAll = async (claims: readonly Claim[]): Promise<Claimed[]> => {
+  const claimAll = async (claims: readonly Claim[]): Promise<{ claimed: Claimed | undefined }[]> => {
     const outcomes = new Map<string, Claimed>();
     const byId = claims.toSorted((one, other) => (one.orderId < other.orderId ? -1 : 1));
     for (let looks = 0; looks < LOOKS && outcomes.size < claims.length; looks += 1) {
@@ -119,11 +119,7 @@ export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 
       if (others.length === 0) break;
       for (const [orderId, claimed] of await look(others)) outcomes.set(orderId, claimed);
     }
-    return claims.map(({ orderId }) => {
-      const claimed = outcomes.get(orderId);
-      if (claimed === undefined) throw unavailable();
-      return claimed;
-    });
+    return claims.map(({ orderId }) => ({ claimed: outcomes.get(orderId) }));
   };
 
   const claim = createBatcher({
@@ -153,7 +149,11 @@ export const createClaims = (database: Pick<Database, 'ask'>): Pick<OrderStore, 
   });
 
   return {
-    claim: (orderId, text) => claim({ orderId, text, eventId: randomUUID(), now: Date.now() }),
+    claim: async (orderId, text) => {
+      const { claimed } = await claim({ orderId, text, eventId: randomUUID(), now: Date.now() });
+      if (claimed === undefined) throw unavailable();
+      return claimed;
+    },
     acknowledge: async (orderId, position) => {
       const { entry } = await acknowledge({ orderId, position });
       // Its claim is gone, as after a database was set back: the log will show it, and until then nobody may say that it is shown.

@@ -19,13 +19,16 @@ const CONFLICT = new Set(['40001', '40P01']);
 const UNAVAILABLE = new Set(['25', '28', '3D', '3F', '53', '55', '57', '58', 'F0', 'XX']);
 const NO_TABLES = new Set(['42P01', '42501']);
 
+const PLAIN = new Set(['Error', 'AggregateError']);
+
 /** The client's own time-outs have no code. Another try would take as long. */
 const TIMED_OUT = /read timeout|connection timeout|trying to connect|^Cannot use a pool/;
 
 export const faultOf = (error: unknown): Fault => {
   if (error instanceof StaleReadError) return 'conflict';
   if (!(error instanceof DatabaseError)) {
-    if (!types.isNativeError(error) || error.name === 'TypeError' || error.name === 'RangeError') return 'defect';
+    // What the client and Node.js say of a connection is a plain error; one with a name of its own is about this code.
+    if (!types.isNativeError(error) || !PLAIN.has(error.name)) return 'defect';
     return TIMED_OUT.test(error.message) ? 'unavailable' : 'lost';
   }
   const code = error.code ?? '';

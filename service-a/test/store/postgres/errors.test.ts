@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import { z } from 'zod';
 import { faultOf, StaleReadError, unavailable } from '../../../src/store/postgres/errors';
 
 const answered = (code: string): DatabaseError => Object.assign(new DatabaseError('says the server', 1, 'error'), { code });
@@ -22,6 +23,8 @@ describe('faultOf', () => {
     ['the process ends', new Error('Cannot use a pool after calling end on the pool'), 'unavailable'],
     ['another was first with a row', new StaleReadError(), 'conflict'],
     ['the code is wrong', new TypeError('undefined is no function'), 'defect'],
+    ['a row is not as it should be', z.number().safeParse('x').error, 'defect'],
+    ['text is no JSON', new SyntaxError('Unexpected end of JSON input'), 'defect'],
     ['something else was thrown', 'text', 'defect'],
   ])('When %s, then it is told apart', (_what, error, fault) => {
     expect(faultOf(error)).toBe(fault);
