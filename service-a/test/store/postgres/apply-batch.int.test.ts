@@ -86,7 +86,8 @@ describe('Batches in PostgreSQL', () => {
 
     test('then facts of one order in one batch make one row', async () => {
       const { store, applyBatch } = await open();
-      const result = await applyBatch(batchOf([failed(id), failed(id, { retryCount: 3 }), failed(id, { retryCount: 2 })], { topic: topics.deadLetters }));
+      const failures = [failed(id), failed(id, { retryCount: 3 }), failed(id, { retryCount: 2 })];
+      const result = await applyBatch(batchOf(failures, { topic: topics.deadLetters }));
       expect(changedOf(result)).toEqual(['0001 failed 2']);
       expect((await store.get(id))?.failure?.retryCount).toBe(2);
     });
@@ -113,7 +114,9 @@ describe('Batches in PostgreSQL', () => {
     });
 
     /** Three writers with the same orders, one of them in opposite order; each round's orders are new, then not. */
-    const writeInOppositeOrder = async (factsOf: (orderIds: string[], writer: number) => { topic: string; facts: OrderFact[] }[]): Promise<void> => {
+    const writeInOppositeOrder = async (
+      factsOf: (orderIds: string[], writer: number) => { topic: string; facts: OrderFact[] }[],
+    ): Promise<void> => {
       const writers = [await open({}, 3), await open({}, 3), await open({}, 3)];
       for (let round = 0; round < 8; round += 1) {
         const those = ids(400, round * 400);
