@@ -72,6 +72,7 @@ declare module 'kafkajs/src/consumer/offsetManager' {
   };
   class OffsetManager {
     readonly groupId: string;
+    readonly generationId: number;
     readonly cluster: InternalCluster;
     coordinator: InternalBroker;
     getCoordinator(): Promise<InternalBroker>;
@@ -91,6 +92,7 @@ declare module 'kafkajs/src/consumer/consumerGroup' {
     readonly offsetManager: OffsetManager | null;
     coordinator: InternalBroker | null;
     readonly memberId: string | null;
+    readonly generationId: number | null;
     leave(): Promise<void>;
     joinAndSync(): Promise<void>;
     heartbeat(options: { interval: number }): Promise<void>;

@@ -12,6 +12,7 @@ import { createErrorFromCode } from 'kafkajs/src/protocol/error';
 const LOOK_AGAIN_MS = 100;
 const JOIN_AGAIN_MS = 10_000;
 const UNKNOWN_MEMBER_ID = 25;
+const REBALANCE_IN_PROGRESS = 27;
 
 const typeOf = (error: Error): unknown => ('type' in error ? error.type : undefined);
 
@@ -58,6 +59,9 @@ const followCoordinator = (): void => {
   ConsumerGroup.prototype.heartbeat = async function heartbeatOrSearch(options) {
     // A join that failed has left it without an id: KafkaJS sends no heartbeats then, and reads on outside its group for ever.
     if (this.memberId === null) throw createErrorFromCode(UNKNOWN_MEMBER_ID);
+    // One that failed at its end leaves the generation before in what commits: these would be refused for ever.
+    const { offsetManager, generationId } = this;
+    if (offsetManager !== null && offsetManager.generationId !== generationId) throw createErrorFromCode(REBALANCE_IN_PROGRESS);
     try {
       await heartbeat.call(this, options);
     } catch (error) {

@@ -215,6 +215,18 @@ describe('13 the session was lost', () => {
     await consumer.stop();
   });
 
+  test('When the answer to its assignment is lost, then it joins once more, and its commits are of the generation of now', async () => {
+    const { kafka, state } = aCluster({ leaders: [1], logs: [records(10)] });
+    const { consumer } = consuming(kafka);
+    await until('committed', () => state.committed.get(0) === 10);
+    state.syncsCutOff = 1;
+    state.heartbeatError = CODES.rebalanceInProgress;
+    await until('it joined', () => state.joins === 2, 6_000);
+    state.logs[0]!.push(...records(10, 10));
+    await until('all are committed', () => state.committed.get(0) === 20, 10_000);
+    await consumer.stop();
+  });
+
   test('When it is stopped while one order is slow and more come, then these are not fetched over and over', async () => {
     const { kafka, state } = aCluster({ leaders: [1], logs: [records(5)] });
     const gate = deferred();
