@@ -9,7 +9,9 @@ import { patchGroups } from '../../src/kafka/kafkajs-group-patches';
 /** A record of a log in memory; offsets may have gaps. */
 export type LogRecord = { offset: number; key?: string; value?: string; headers?: Record<string, Buffer>; isControlRecord?: boolean };
 
-export const CODES = { offsetOutOfRange: 1, notLeader: 6, unknownTopic: 3, rebalanceInProgress: 27, notCoordinator: 16, unknownMember: 25 };
+export const CODES = {
+  offsetOutOfRange: 1, notLeader: 6, unknownTopic: 3, rebalanceInProgress: 27, notCoordinator: 16, unknownMember: 25, illegalGeneration: 22,
+};
 
 export const records = (count: number, from = 0, more: Partial<LogRecord> = {}): LogRecord[] =>
   Array.from({ length: count }, (_record, i) => ({ offset: from + i, key: `k${from + i}`, value: '{}', ...more }));
@@ -17,7 +19,8 @@ export const records = (count: number, from = 0, more: Partial<LogRecord> = {}):
 type Partitions = { partition: number; fetchOffset?: string; offset?: { toString: () => string } }[];
 type Topics = { topic: string; partitions: Partitions }[];
 type Asked = {
-  topics: Topics; groupId: string; groupProtocols: { name: string; metadata: Buffer }[]; groupAssignment: { memberAssignment: Buffer }[];
+  topics: Topics; groupId: string; groupGenerationId: number; groupProtocols: { name: string; metadata: Buffer }[];
+  groupAssignment: { memberAssignment: Buffer }[];
 };
 
 /**
@@ -36,6 +39,8 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
     heartbeatError: 0,
     /** How many of the next JoinGroup requests are cut off. */
     joinsCutOff: 0,
+    /** Of how many of the next SyncGroup requests the answer is lost. */
+    syncsCutOff: 0,
   };
   const failOnce = (code: number): void => {
     if (code === CODES.offsetOutOfRange) throw new KafkaJSOffsetOutOfRange(createErrorFromCode(code), { topic: 'orders', partition: 0 });
@@ -56,7 +61,13 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
       const members = [{ memberId: state.memberId, memberMetadata: protocol!.metadata }];
       return { generationId: state.joins, leaderId: state.memberId, memberId: state.memberId, groupProtocol: protocol!.name, members };
     },
-    syncGroup: async ({ groupAssignment: [assignment] }: Asked) => assignment,
+    syncGroup: async ({ groupAssignment: [assignment] }: Asked) => {
+      if (state.syncsCutOff > 0) {
+        state.syncsCutOff -= 1;
+        throw new KafkaJSConnectionClosedError('Closed connection', { host: 'kafka', port: 9092 });
+      }
+      return assignment;
+    },
     heartbeat: async () => failOnce(nodeId === state.coordinator ? state.heartbeatError : CODES.notCoordinator),
     leaveGroup: async () => undefined,
     offsetFetch: async ({ topics }: Asked) => ({
@@ -64,8 +75,9 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
         topic, partitions: partitions.map(({ partition }) => ({ partition, offset: String(state.committed.get(partition) ?? -1) })),
       })),
     }),
-    offsetCommit: async ({ topics }: Asked) => {
+    offsetCommit: async ({ topics, groupGenerationId }: Asked) => {
       failOnce(nodeId === state.coordinator ? 0 : CODES.notCoordinator);
+      failOnce(groupGenerationId === state.joins ? 0 : CODES.illegalGeneration);
       for (const { partition, offset } of topics.flatMap(({ partitions }) => partitions)) state.committed.set(partition, Number(offset));
     },
   });
