@@ -8,7 +8,7 @@ import { createCursors, type Cursor } from './cursors';
 import { askForEndsOfLog } from './kafkajs-ends-patch';
 import { createLagCommits } from './lag-commits';
 import { createRebuild } from './rebuild';
-import { superviseConsumer, type Life } from './supervise';
+import { consumerSettings, superviseConsumer, type Life } from './supervise';
 
 /** What to do with a record. A record that means nothing is the handler's to count; what it throws is a defect, and ends the process. */
 export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
@@ -16,8 +16,6 @@ export type HandleRecord = (record: { topic: string; partition: number; message:
 const MAX_PARTITIONS = 64;
 /** How long the group may keep a new member waiting before it reads without it. */
 const STAND_IN_AFTER_MS = 500;
-/** So long new partitions and moved leaders may go unnoticed without an error. */
-const METADATA_MAX_AGE_MS = 10_000;
 /** So many records are handled before other work of the process gets its turn. */
 const CHUNK_RECORDS = 1_000;
 /**
@@ -122,13 +120,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
       create: () => kafka.consumer({
         groupId: group,
         partitionAssigners: [everyPartitionToEveryMember],
-        allowAutoTopicCreation: false,
-        sessionTimeout: 6_000,
-        rebalanceTimeout: 10_000,
-        heartbeatInterval: 1_000,
-        maxWaitTimeInMs: 500,
-        metadataMaxAge: METADATA_MAX_AGE_MS,
-        retry: { retries: 3, restartOnFailure: async () => false },
+        ...consumerSettings,
       }),
       begin,
       onJoin: onJoined,

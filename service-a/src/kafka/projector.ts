@@ -9,12 +9,10 @@ import { fetchedFrom } from './fetched';
 import { createLagCommits } from './lag-commits';
 import { createLocate } from './locate';
 import { createPlaces, holdBack, readFrom, type Place } from './places';
-import { superviseConsumer, type Life } from './supervise';
+import { consumerSettings, superviseConsumer, type Life } from './supervise';
 import { createTurns, whileBeating } from './turns';
 
 const MAX_PARTITIONS = 64;
-/** So long new partitions and moved leaders may go unnoticed without an error. */
-const METADATA_MAX_AGE_MS = 10_000;
 /** What a transaction under way may take when the process stops. */
 const STOP_GRACE_MS = 700;
 /** The rest before the next fetch: longer under load, which fills the next batch, and with it the next transaction. */
@@ -153,13 +151,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
     create: () => kafka.consumer({
       groupId,
       partitionAssigners: [coPartitioned],
-      allowAutoTopicCreation: false,
-      sessionTimeout: 6_000,
-      rebalanceTimeout: 10_000,
-      heartbeatInterval: 1_000,
-      maxWaitTimeInMs: 500,
-      metadataMaxAge: METADATA_MAX_AGE_MS,
-      retry: { retries: 3, restartOnFailure: async () => false },
+      ...consumerSettings,
     }),
     begin,
     onJoin,

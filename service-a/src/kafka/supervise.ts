@@ -1,4 +1,4 @@
-import type { Consumer } from 'kafkajs';
+import type { Consumer, ConsumerConfig } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 
 export type SupervisedConsumer = ReturnType<typeof superviseConsumer>;
@@ -25,6 +25,17 @@ type Deps = {
   /** A consumer without a sign of life, or outside its group, for so long is given up and built anew. Exceeds the rebalance timeout. */
   stallMs?: number;
 };
+
+/** Of every consumer that is supervised. New partitions and moved leaders may go unnoticed for `metadataMaxAge` without an error. */
+export const consumerSettings = {
+  allowAutoTopicCreation: false,
+  sessionTimeout: 6_000,
+  rebalanceTimeout: 10_000,
+  heartbeatInterval: 1_000,
+  maxWaitTimeInMs: 500,
+  metadataMaxAge: 10_000,
+  retry: { retries: 3, restartOnFailure: async () => false },
+} satisfies Partial<ConsumerConfig>;
 
 const CLOSE_TIMEOUT_MS = 5_000;
 const STALE_MS = 5_000;

@@ -21,7 +21,24 @@ const collect = ({ offsets, orderIds, noted }: Window, { start, next }: ReadPosi
   return noted <= WINDOW || above === from;
 };
 
+type Position = Pick<ReadPosition, 'topic' | 'next'>;
+
+/** Offsets of a topic are joined by dots, topics by dashes: `12.5.7-11.5.6-1.0.1`. */
+export const positionText = (positions: readonly Position[]): string => {
+  let text = '';
+  let topic: string | undefined;
+  for (const read of positions) {
+    if (topic !== undefined) text += read.topic === topic ? '.' : '-';
+    text += read.next.toString();
+    topic = read.topic;
+  }
+  return text;
+};
+
 const skeleton = (position: string): string => position.replace(/\d+/g, '');
+
+/** Whether a text names the offsets of just these partitions. */
+export const isPositionOf = (text: string, positions: readonly Position[]): boolean => skeleton(text) === skeleton(positionText(positions));
 
 export type Feed = ReturnType<typeof createFeed>;
 
@@ -43,20 +60,8 @@ export const createFeed = ({ positions, unmet }: {
     return ofTopic[partition] ??= { offsets: [], orderIds: [], noted: 0 };
   };
 
-  /** Offsets of a topic are joined by dots, topics by dashes: `12.5.7-11.5.6-1.0.1`. */
-  const position = (): string => {
-    let text = '';
-    let topic: string | undefined;
-    for (const read of positions()) {
-      if (topic !== undefined) text += read.topic === topic ? '.' : '-';
-      text += read.next.toString();
-      topic = read.topic;
-    }
-    return text;
-  };
-
   return {
-    position,
+    position: (): string => positionText(positions()),
     /** Notes that the record at this offset changed what is known of an order. */
     note: (topic: string, partition: number, offset: string, orderId: string): void => {
       const window = windowOf(topic, partition);
@@ -70,7 +75,7 @@ export const createFeed = ({ positions, unmet }: {
      * @returns undefined when that cannot be told: too long ago, of another log, or no position at all
      */
     since: (text: string): Set<string> | undefined => {
-      if (skeleton(text) !== skeleton(position())) return undefined;
+      if (!isPositionOf(text, positions())) return undefined;
       const from = text.match(/\d+/g) ?? [];
       const changed = new Set(unmet());
       const known = positions().every((read, i) => collect(windowOf(read.topic, read.partition), read, BigInt(from[i] ?? -1), changed));

@@ -2,7 +2,7 @@ import { Client, DatabaseError, type QueryResultRow } from 'pg';
 import type { z } from 'zod';
 import { StoreUnavailableError } from '../store/order-store';
 import { StaleReadError } from '../store/postgres/errors';
-import type { Ask } from '../store/postgres/pool';
+import { askOf, type Ask } from '../store/postgres/pool';
 
 const CONNECT_MS = 5_000;
 const TRIES = 5;
@@ -36,10 +36,7 @@ export const createTransactions = (client: Client) => {
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
 
-  const ask: Ask = async ({ name, text, row }, values = []) => {
-    const { rows, rowCount } = await client.query<QueryResultRow>({ name, text, values: [...values] });
-    return { rows: row === undefined ? [] : rows.map((one) => row.parse(one)), count: rowCount ?? 0 };
-  };
+  const ask = askOf(client);
 
   const once = async <T>(work: (ask: Ask) => Promise<T>): Promise<T> => {
     try {

@@ -1,6 +1,6 @@
-/** The status of a row, and whether it is an order that can be shown. */
-const statusOf = (row: string): string =>
-  `CASE WHEN ${row}.payment_id IS NOT NULL THEN 'completed' WHEN ${row}.failure IS NOT NULL THEN 'failed' ELSE 'pending' END`;
+import { statusSql } from '../store/postgres/rows';
+
+/** Whether a row is an order that can be shown. */
 const isShown = (row: string): string => `coalesce(${row}.source, 0) > 0`;
 
 /** What there is to say of a row, part by part, and which of two wins: as `applyFact` has it. */
@@ -43,20 +43,20 @@ export const mergeStatements = (live: string, fresh: string, chosen: string): { 
   const set = PARTS.flatMap(({ columns, wins }) => columns.map((column) => `${column} = CASE WHEN ${wins} THEN held.${column} ELSE made.${column} END`));
   return {
     improve: `WITH pair AS (
-        SELECT made.order_id, ${isShown('made')} AS shown, ${statusOf('made')} AS status
+        SELECT made.order_id, ${isShown('made')} AS shown, ${statusSql('made')} AS status
         FROM ${live}.orders AS held JOIN ${fresh}.orders AS made USING (order_id)
         WHERE ${chosen} AND (${PARTS.map(({ wins }) => `(${wins})`).join(' OR ')})
       ), after AS (
         UPDATE ${fresh}.orders AS made SET ${set.join(', ')} FROM ${live}.orders AS held JOIN pair USING (order_id)
         WHERE made.order_id = held.order_id
-        RETURNING pair.shown AS was_shown, pair.status AS was, ${isShown('made')} AS is_shown, ${statusOf('made')} AS status
+        RETURNING pair.shown AS was_shown, pair.status AS was, ${isShown('made')} AS is_shown, ${statusSql('made')} AS status
       ) ${count(fresh, PART, `SELECT was AS status, -1 AS change FROM after WHERE was_shown
         UNION ALL SELECT status, 1 FROM after WHERE is_shown`)}`,
     add: `WITH added AS (
         INSERT INTO ${fresh}.orders AS made (${COLUMNS.join(', ')})
         SELECT ${COLUMNS.map((column) => `held.${column}`).join(', ')} FROM ${live}.orders AS held
         WHERE ${chosen} AND NOT EXISTS (SELECT FROM ${fresh}.orders AS known WHERE known.order_id = held.order_id)
-        RETURNING ${isShown('made')} AS is_shown, ${statusOf('made')} AS status
+        RETURNING ${isShown('made')} AS is_shown, ${statusSql('made')} AS status
       ) ${count(fresh, PART, 'SELECT status, 1 AS change FROM added WHERE is_shown')}`,
   };
 };

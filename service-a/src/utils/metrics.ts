@@ -1,4 +1,4 @@
-import type { FoldOutcome } from '../processors/follow-log';
+import type { FoldOutcome } from '../processors/read-record';
 import type { RejectReason } from '../routes/orders';
 import { createDatabaseMetrics } from './database-metrics';
 import { createMeters, forEachOf, type CommonSources } from './meters';

@@ -9,7 +9,7 @@ import { fetchedFrom } from './fetched';
 import { logNumberOf } from './kafkajs-group-patches';
 import { createKeyQueue } from './key-queue';
 import { messageBytes } from './message-bytes';
-import { superviseConsumer, type Life } from './supervise';
+import { consumerSettings, superviseConsumer, type Life } from './supervise';
 
 /** Resolves once the record's outcome is published; rejects only when `signal` aborts. */
 export type ProcessRecord = (record: ConsumedRecord, signal: AbortSignal) => Promise<void>;
@@ -19,8 +19,6 @@ const DRAIN_TIMEOUT_MS = 3_000;
 const STOPPING_REST_MS = 250;
 /** Per partition. One order in backoff (some seconds at most) must not fill the window at some thousand records a second. */
 const WINDOW_RECORDS = 10_000;
-/** So long new partitions and moved leaders may go unnoticed without an error. */
-const METADATA_MAX_AGE_MS = 10_000;
 
 /** A batch of at least `records` means load: then a short rest before the next fetch fills it. Below it, nothing is delayed. */
 const BUSY = { records: 8, restMs: 30 };
@@ -170,13 +168,7 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, windowReco
   const supervised = superviseConsumer({
     create: () => kafka.consumer({
       groupId,
-      allowAutoTopicCreation: false,
-      sessionTimeout: 6_000,
-      rebalanceTimeout: 10_000,
-      heartbeatInterval: 1_000,
-      maxWaitTimeInMs: 500,
-      metadataMaxAge: METADATA_MAX_AGE_MS,
-      retry: { retries: 3, restartOnFailure: async () => false },
+      ...consumerSettings,
     }),
     begin,
     onJoin,

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { Logger } from '../../utils/logger';
+import { positionText } from '../../processors/feed';
 import type { OnChange } from '../order-store';
 import { createListener } from './listener';
 import type { Database } from './pool';
-import { offsetsOf, positionText, readPositions } from './positions';
+import { offsetsOf, readPositions } from './positions';
+import { statusSql } from './rows';
 import type { PostgresChanges, StoredPosition, Topics } from './types';
 
 /** A wake-up may be lost; no change waits longer than this. */
@@ -16,7 +18,7 @@ const SILENT_MS = 3_000;
 const SPANS = 'unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) AS span (topic, partition, start, stop)';
 const CHANGED = {
   name: 'changed',
-  text: `SELECT order_id, CASE WHEN payment_id IS NOT NULL THEN 'completed' WHEN failure IS NOT NULL THEN 'failed' ELSE 'pending' END AS status
+  text: `SELECT order_id, ${statusSql('orders')} AS status
     FROM ${SPANS} JOIN order_changes AS change USING (topic, partition) JOIN orders USING (order_id)
     WHERE change."offset" >= span.start AND change."offset" < span.stop ORDER BY change."offset"`,
   row: z.object({ order_id: z.string(), status: z.enum(['pending', 'completed', 'failed']) }),

@@ -5,7 +5,7 @@ import type { Claimed, LogPosition, OrderStore } from '../order-store';
 import { createBatcher } from './batcher';
 import { unavailable } from './errors';
 import type { Database, Statement } from './pool';
-import { COLUMNS, fullRow, knownOf, PARTS } from './rows';
+import { COLUMNS, fullRow, knownOf, PARTS, statusSql } from './rows';
 
 /**
  * Takes the id of a row that is not there or of which only the outcome is known, and joins a claim of the same order: then the event of the
@@ -51,7 +51,7 @@ const ACKNOWLEDGE = {
     counted AS (
       INSERT INTO order_counts (part, status, count)
       SELECT pg_backend_pid() % ${PARTS}, status, count(*) FROM (
-        SELECT CASE WHEN payment_id IS NOT NULL THEN 'completed' WHEN failure IS NOT NULL THEN 'failed' ELSE 'pending' END AS status FROM shown
+        SELECT ${statusSql('shown')} AS status FROM shown
       ) AS shown GROUP BY status ORDER BY status
       ON CONFLICT (part, status) DO UPDATE SET count = order_counts.count + excluded.count
     )

@@ -25,8 +25,6 @@ export type PoolSettings = {
   /** Of waiting for a connection, be it that all are busy. */
   connectMs?: number;
   schema?: string | undefined;
-  /** Whether a commit waits for the disk; true by default. */
-  durable?: boolean | undefined;
   logger: Pick<Logger, 'warn'>;
 };
 
@@ -53,16 +51,22 @@ const repeating = async <T>(work: () => Promise<T>, repeated = REPEATED): Promis
   }
 };
 
+/** Asks over one connection, or over whichever of a pool is free. */
+export const askOf = (client: Pool | ClientBase): Ask => async ({ name, text, row }, values = []) => {
+  const { rows, rowCount } = await client.query<Record<string, unknown>>({ name, text, values: [...values] });
+  return { rows: row === undefined ? [] : rows.map((one) => row.parse(one)), count: rowCount ?? 0 };
+};
+
 export type Database = ReturnType<typeof createPool>;
 
-export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2_000, schema, durable = true, logger }: PoolSettings) => {
+export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2_000, schema, logger }: PoolSettings) => {
   const prepare = async (client: ClientBase): Promise<void> => {
     // The pool listens for idle clients alone: without this a connection that is lost while it is used would end the process. Whoever
     // uses it hears of it by the query that fails.
     client.on('error', () => undefined);
     // Whatever the server's default: what anybody has read must outlive the server's crash.
     const path = schema === undefined ? '' : `; SET search_path = ${escapeIdentifier(schema)}`;
-    await client.query(`SET synchronous_commit = ${durable ? 'on' : 'off'}${path}`);
+    await client.query(`SET synchronous_commit = on${path}`);
   };
   const pool = new Pool({
     connectionString: url,
@@ -80,10 +84,6 @@ export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2
   });
   pool.on('error', (error) => logger.warn('connection to the database lost', { pool: name, error }));
 
-  const askOf = (client: Pool | PoolClient): Ask => async ({ name, text, row }, values = []) => {
-    const { rows, rowCount } = await client.query<Record<string, unknown>>({ name, text, values: [...values] });
-    return { rows: row === undefined ? [] : rows.map((one) => row.parse(one)), count: rowCount ?? 0 };
-  };
   const askPool = askOf(pool);
 
   /** A connection is used again only when the server has answered: then the transaction is rolled back. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPositionOf } from '../../processors/feed';
 import type { Ask } from './pool';
 import type { StoredPosition, Topics } from './types';
 
@@ -17,13 +18,6 @@ export const readPositions = async (ask: Ask, { orders, payments, deadLetters }:
   })));
 };
 
-/** Offsets of a topic are joined by dots, topics by dashes: `12.5.7-11.5.6-1.0.1`. */
-export const positionText = (positions: readonly StoredPosition[]): string =>
-  positions.map(({ topic, next }, i) => {
-    if (i === 0) return next.toString();
-    return `${positions[i - 1]?.topic === topic ? '.' : '-'}${next}`;
-  }).join('');
-
 const OFFSETS_MAX_DIGITS = 19;
 
 /**
@@ -31,8 +25,7 @@ const OFFSETS_MAX_DIGITS = 19;
  * @returns undefined when it is no text of these partitions
  */
 export const offsetsOf = (text: string, positions: readonly StoredPosition[]): bigint[] | undefined => {
-  const skeleton = (one: string): string => one.replace(/\d+/g, '');
   const offsets = text.match(/\d+/g) ?? [];
-  if (skeleton(text) !== skeleton(positionText(positions)) || offsets.length !== positions.length) return undefined;
+  if (!isPositionOf(text, positions) || offsets.length !== positions.length) return undefined;
   return offsets.some((offset) => offset.length > OFFSETS_MAX_DIGITS) ? undefined : offsets.map(BigInt);
 };

@@ -13,6 +13,10 @@ export const PARTS = 16;
 export const COLUMNS = 'order_id, source, created_at, order_partition, order_offset, payment_id, paid_at, payment_partition, payment_offset, '
   + 'failure, failure_partition, failure_offset, attempts';
 
+/** The status of a row, in SQL, as `statusOf` has it. */
+export const statusSql = (row: string): string =>
+  `CASE WHEN ${row}.payment_id IS NOT NULL THEN 'completed' WHEN ${row}.failure IS NOT NULL THEN 'failed' ELSE 'pending' END`;
+
 const bigint = z.string().nullable();
 const text = z.string().nullable();
 const integer = z.number().nullable();

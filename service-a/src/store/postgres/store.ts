@@ -24,7 +24,7 @@ const POOLS = {
 
 /** Orders in PostgreSQL, for any number of replicas: the port, and what folds the log into it. */
 export const createPostgresStore = ({
-  url, topics, logger, wanted = () => true, schema, durable, keepDays, watch = {}, migrations: given,
+  url, topics, logger, wanted = () => true, schema, keepDays, watch = {}, migrations: given,
 }: {
   url: string;
   topics: Topics;
@@ -33,8 +33,6 @@ export const createPostgresStore = ({
   wanted?: () => boolean;
   /** Of the tables; that of the connection's search path by default. */
   schema?: string;
-  /** False only for tables that nobody reads yet: a crash of the server then takes the last moments back, positions and rows together. */
-  durable?: boolean;
   /** Orders older than that are deleted; none by default. */
   keepDays?: number | undefined;
   watch?: Watch;
@@ -44,8 +42,8 @@ export const createPostgresStore = ({
   let state: 'starting' | 'ready' | 'stopped' = 'starting';
 
   /** Before the tables are there, or while they are those of a newer code, nothing is asked of them. */
-  const guarded = (settings: Omit<PoolSettings, 'url' | 'schema' | 'durable' | 'logger'>): Database => {
-    const pool = createPool({ url, schema, durable, logger, ...settings });
+  const guarded = (settings: Omit<PoolSettings, 'url' | 'schema' | 'logger'>): Database => {
+    const pool = createPool({ url, schema, logger, ...settings });
     return {
       ...pool,
       ask: async (...question) => {

@@ -1,4 +1,5 @@
-import { offsetsOf, positionText } from '../../../src/store/postgres/positions';
+import { positionText } from '../../../src/processors/feed';
+import { offsetsOf } from '../../../src/store/postgres/positions';
 import type { StoredPosition } from '../../../src/store/postgres/types';
 
 const position = (topic: string, partition: number, next: bigint): StoredPosition => ({ topic, partition, next, changesFrom: 0n });
