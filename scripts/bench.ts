@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { benchDatabase } from './bench/database';
 import { benchBurst, benchHeld, benchMembers, benchProvider } from './bench/growth';
 import { median } from './bench/measure';
 import { benchBare, benchPair, benchWithoutOutages, budgetsOf, ratiosOf, type BareRun, type Brokers, type PairRun } from './bench/pair';
@@ -7,7 +8,7 @@ import type { LocalBroker } from './lib/broker';
 import { runScript } from './lib/run-script';
 import { withLocalBroker, withLocalCluster } from './lib/scratch-broker';
 
-const PARTS = ['pair', 'held', 'members', 'burst', 'cluster', 'provider'] as const;
+const PARTS = ['pair', 'held', 'members', 'burst', 'cluster', 'provider', 'postgres'] as const;
 const HELD = [1_000, 10_000, 100_000];
 const usage = `usage: npm run bench -- [--part ${PARTS.join('|')}]… [--warmup SECONDS] [--seconds SECONDS] [--runs N] [--json FILE] [--profile]`;
 
@@ -132,6 +133,20 @@ const runCluster = async (one: Brokers, { runs: wanted, ...options }: Options) =
   return runs;
 });
 
+/** Each beside bare Express in the same run. */
+const runPostgres = async (broker: LocalBroker, options: Options) => {
+  const bare = await benchBare(options);
+  print('bare Express', { 'requests/s': bare.saturation.requests / bare.saturation.seconds, 'CPU us/request': bare.cpuUsPerRequest });
+  const runs = await benchDatabase(broker, options, (what, pair, more) => {
+    printPair(`\n${what}`, pair);
+    print('at 200/s, POST us', { p50: pair.rate200.p50, p99: pair.rate200.p99 });
+    print('at 200/s, outcome ms', pair.rate200.outcomeMs);
+    print('ratios to bare Express', ratiosOf(bare, pair));
+    if (Object.keys(more).length > 0) print('tables', more);
+  });
+  return { bare, runs };
+};
+
 const runProvider = async (broker: LocalBroker) => {
   const result = await benchProvider(broker, { orders: 20_000 });
   const { simulated, charged, providerCpuUsPerOrder } = result;
@@ -149,6 +164,7 @@ const main = async (): Promise<void> => {
     if (options.parts.has('members')) report['members'] = await runMembers(broker);
     if (options.parts.has('burst')) report['burst'] = await runBurst(broker);
     if (options.parts.has('cluster')) report['cluster'] = await runCluster(broker, options);
+    if (options.parts.has('postgres')) report['postgres'] = await runPostgres(broker, options);
     if (options.parts.has('provider')) report['provider'] = await runProvider(broker);
   });
   await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -14,10 +14,18 @@ export const ORDER_BODY = '{"userId":"user-123","amount":99.99,"currency":"USD",
 
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
+const ticksOf = (pid: number, ...fields: number[]): number => {
+  const all = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return fields.reduce((sum, field) => sum + Number(all[field]), 0);
+};
+
 /** CPU time of a process so far, in milliseconds, from /proc (so: Linux only). */
-export const cpuMs = (pid: number): number => {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1_000;
+export const cpuMs = (pid: number): number => (ticksOf(pid, 11, 12) / TICKS_PER_SECOND) * 1_000;
+
+/** The same of a process and of those that it started, whether they run or have ended. */
+export const cpuMsOfTree = (pid: number): number => {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter((text) => text !== '').map(Number);
+  return (ticksOf(pid, 11, 12, 13, 14) / TICKS_PER_SECOND) * 1_000 + children.reduce((sum, child) => sum + cpuMs(child), 0);
 };
 
 /** Resident memory of a process in MiB: now, and at its peak. */

@@ -6,7 +6,7 @@ import type { LocalBroker } from '../lib/broker';
 import { freePort } from '../lib/ports';
 import { startChild, waitFor } from '../lib/process';
 import { budgetOf } from './budget';
-import { atRate, CONNECTIONS, cpuMs, percentile, rssMiB, saturate, type Saturation } from './measure';
+import { atRate, CONNECTIONS, cpuMs, cpuMsOfTree, percentile, rssMiB, saturate, type Saturation } from './measure';
 
 const profiles = resolve(__dirname, '../../profiles');
 const RATE = { perSecond: 200, seconds: 10 };
@@ -80,36 +80,68 @@ export type PairRun = Awaited<ReturnType<typeof benchPair>>;
 const byBroker = (figures: number[]): Record<string, number> =>
   Object.fromEntries(figures.map((figure, i) => [figures.length === 1 ? 'broker' : `broker ${i + 1}`, figure]));
 
+/** What a pair has otherwise than one service-a that holds its orders in memory. */
+export type Variant = {
+  env?: Record<string, string>;
+  /** How many service-a; the load is parted among them. */
+  replicas?: number;
+  /** The server of their database. */
+  postgresPid?: number;
+  /** Comes when the pair is ready, before the load. */
+  before?: (stage: Stage) => Promise<void>;
+  /** Comes when all is measured, before the pair goes. */
+  after?: (stage: Stage) => Promise<void>;
+};
+
+/** Every instance of service-a loaded at once, by connections that are parted among them; the times are those of the slowest. */
+const saturateAll = async ({ replicas }: Stage, seconds: number): Promise<Saturation> => {
+  const parts = await Promise.all(replicas.map(({ url }) => saturate(url, { connections: CONNECTIONS / replicas.length, seconds })));
+  const largest = (name: 'seconds' | 'p50' | 'p99' | 'max'): number => Math.max(...parts.map((part) => part[name]));
+  return {
+    requests: parts.reduce((sum, { requests }) => sum + requests, 0), errors: 0,
+    seconds: largest('seconds'), p50: largest('p50'), p99: largest('p99'), max: largest('max'),
+  };
+};
+
 /** The pair, as built and at default settings, on topics of its own. Times of answers in microseconds, of outcomes in milliseconds. */
-export const benchPair = async (broker: Brokers, { warmup, seconds, profile }: Durations & { profile: boolean }) => {
+export const benchPair = async (broker: Brokers, { warmup, seconds, profile }: Durations & { profile: boolean }, variant: Variant = {}) => {
+  const { env = {}, replicas = 1, postgresPid, before, after } = variant;
   const stage = await createStage({
-    name: 'bench', brokers: broker.brokers, random: createRandom(1), perSecond: 0, appendTime: true,
-    env: { NODE_ENV: 'production' }, ...(profile && { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] }),
+    name: 'bench', brokers: broker.brokers, random: createRandom(1), perSecond: 0, appendTime: true, replicas,
+    env: { NODE_ENV: 'production', ...env }, ...(profile && { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] }),
   });
   try {
     await stage.untilReady();
+    await before?.(stage);
     const pids = { a: stage.a.pid(), b: stage.b.pid(), brokers: broker.pids() };
-    const cpuNow = () => ({ a: cpuMs(pids.a), b: cpuMs(pids.b), brokers: pids.brokers.map(cpuMs) });
-    await saturate(stage.a.url, { connections: CONNECTIONS, seconds: warmup });
+    const cpuNow = () => ({
+      a: stage.replicas.reduce((sum, replica) => sum + cpuMs(replica.pid()), 0), b: cpuMs(pids.b), brokers: pids.brokers.map(cpuMs),
+      postgres: postgresPid === undefined ? 0 : cpuMsOfTree(postgresPid),
+    });
+    await saturateAll(stage, warmup);
     await stage.settle();
     const [cpuBefore, from] = [cpuNow(), Date.now()];
-    const saturation = await saturate(stage.a.url, { connections: CONNECTIONS, seconds });
+    const saturation = await saturateAll(stage, seconds);
     const to = Date.now();
     await stage.settle();
     const cpuAfter = cpuNow();
-    const perOrder = (before: number, after: number): number => ((after - before) * 1_000) / saturation.requests;
-    const ofBrokers = cpuAfter.brokers.map((after, i) => perOrder(cpuBefore.brokers[i]!, after));
+    const perOrder = (start: number, end: number): number => ((end - start) * 1_000) / saturation.requests;
+    const ofBrokers = cpuAfter.brokers.map((end, i) => perOrder(cpuBefore.brokers[i]!, end));
     const peaks = pids.brokers.map((pid) => rssMiB(pid).peak);
     const rateFrom = Date.now();
     const micros = await atRate(stage.a.url, RATE);
     const rateTo = Date.now();
     await stage.settle();
     const seen = await outcomes(broker.brokers, stage);
+    await after?.(stage);
     return {
       pids,
       saturation,
       finishedPerSecond: seen.finishedBetween(from, to) / ((to - from) / 1_000),
-      cpuUsPerOrder: { a: perOrder(cpuBefore.a, cpuAfter.a), b: perOrder(cpuBefore.b, cpuAfter.b), ...byBroker(ofBrokers) },
+      cpuUsPerOrder: {
+        a: perOrder(cpuBefore.a, cpuAfter.a), b: perOrder(cpuBefore.b, cpuAfter.b), ...byBroker(ofBrokers),
+        ...(postgresPid !== undefined && { postgres: perOrder(cpuBefore.postgres, cpuAfter.postgres) }),
+      },
       peakRssMiB: { a: rssMiB(pids.a).peak, b: rssMiB(pids.b).peak, ...byBroker(peaks) },
       saturationOutcomeMs: seen.latencies(from, to),
       rate200: { p50: percentile(micros, 50), p99: percentile(micros, 99), outcomeMs: seen.latencies(rateFrom, rateTo) },
