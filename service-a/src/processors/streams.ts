@@ -126,6 +126,12 @@ export const createStreams = ({ store, changes, logger }: {
     countsChanged = true;
   });
 
+  // They come back with the id of the last event that they have, and hear that it is too long ago to go on from.
+  changes.onGap(() => {
+    if (readers.all().length > 0) logger.warn('event streams cut off: changes were missed', { streams: readers.all().length });
+    readers.all().forEach((reader) => reader.cut());
+  });
+
   /** @returns undefined when what changed since is not known, or too much */
   const replay = async (lastEventId: string): Promise<Event[] | undefined> => {
     const changedSince = await changes.since(lastEventId);

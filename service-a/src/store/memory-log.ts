@@ -38,6 +38,9 @@ export const createMemoryLog = ({ bounds, topics, kafka, groupId, onRecord, onJo
     logger,
   });
   const follower = createFollower({ kafka, groupId, topics: Object.values(topics), handle, onJoin, onRestart, logger });
-  const changes: Changes = { onChange: store.onChange, position: feed.position, since: async (position) => feed.since(position) };
+  // What is read of the log here is told here: nothing is missed.
+  const changes: Changes = {
+    onChange: store.onChange, onGap: () => undefined, position: feed.position, since: async (position) => feed.since(position),
+  };
   return { store, changes, checks: () => ({}), log: follower, close: async () => undefined } satisfies OrderSource;
 };

@@ -64,6 +64,8 @@ export type OrderStore = {
 /** What changes in the store, told by positions in the log: they mean the same on every replica and after a restart. */
 export type Changes = {
   onChange: (listener: OnChange) => void;
+  /** Changes were missed and will not be told: whoever was told of each has to begin anew. */
+  onGap: (listener: () => void) => void;
   /** The next offset of every partition of the topics, as text: what was read before it has been told. */
   position: () => string;
   /**

@@ -22,7 +22,9 @@ const aStation = (seed: number) => {
   };
   const streams = createStreams({
     store: { getMany: (ids) => slowly(() => memory.getMany(ids)), counts: () => slowly(memory.counts) },
-    changes: { onChange: memory.onChange, position: feed.position, since: async (position) => feed.since(position) },
+    changes: {
+      onChange: memory.onChange, onGap: () => undefined, position: feed.position, since: async (position) => feed.since(position),
+    },
     logger: recordingLogger().logger,
   });
   const orderIds: string[] = [];

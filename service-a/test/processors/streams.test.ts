@@ -19,7 +19,11 @@ const aStation = () => {
   const store = createMemoryStore({ max: 10_000 });
   const log: ReadPosition = { topic: 'orders', partition: 0, start: 0n, next: 0n };
   const feed = createFeed({ positions: () => [log], unmet: () => [] });
-  const changes = { onChange: store.onChange, position: feed.position, since: async (position: string) => feed.since(position) };
+  const onGaps: (() => void)[] = [];
+  const changes = {
+    onChange: store.onChange, onGap: (onGap: () => void) => void onGaps.push(onGap), position: feed.position,
+    since: async (position: string) => feed.since(position),
+  };
   const streams = createStreams({ store, changes, logger });
 
   const read = (...facts: OrderFact[]): void => {
@@ -52,7 +56,8 @@ const aStation = () => {
       },
     };
   };
-  return { read, listen, store, streams, lines };
+  const miss = (): void => onGaps.forEach((onGap) => onGap());
+  return { read, listen, store, streams, lines, miss };
 };
 
 /** What waits for the store has its answer. */
@@ -289,6 +294,14 @@ describe('12.14 the store takes time, or does not answer', () => {
     expect([one.reader.ended, other.reader.ended]).toEqual(['cut', 'cut']);
     expect(lines).toMatchObject([{ level: 'warn', message: 'event streams cut off: the store does not answer', streams: 2 }]);
     expect((await listen({ lastEventId: '1' })).heard()).toEqual(['sync true @1', 'order 1 completed @1', 'counts 0/1/0 @2']);
+  });
+
+  test('When changes were missed, then all streams are cut, so that they begin anew', async () => {
+    const { listen, lines, miss } = aStation();
+    const [one, other] = [await listen(), await listen({ orderId: a })];
+    miss();
+    expect([one.reader.ended, other.reader.ended]).toEqual(['cut', 'cut']);
+    expect(lines).toMatchObject([{ level: 'warn', message: 'event streams cut off: changes were missed', streams: 2 }]);
   });
 
   test('When it does not answer as a stream begins, then that one is cut, and the others hear on', async () => {

@@ -31,7 +31,7 @@ export const anApp = (differences: {
   };
   const placeOrder = differences.placeOrder ?? createPlaceOrder({ store, publish, timeoutMs: 1_000 });
   const { logger, lines } = recordingLogger();
-  const changes = { onChange: store.onChange, position: () => '0', since: async (id: string) => (id === '0' ? new Set<string>() : undefined) };
+  const changes = { onChange: store.onChange, onGap: () => undefined, position: () => '0', since: async (id: string) => (id === '0' ? new Set<string>() : undefined) };
   const waiters = createWaiters(changes);
   const streams = createStreams({ store, changes, logger });
   const metrics = createMetrics({ ordersTopic: 'orders' });

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { Logger } from '../../utils/logger';
 import { positionText } from '../../processors/feed';
-import type { OnChange } from '../order-store';
+import type { Changes, OnChange } from '../order-store';
 import { createListener } from './listener';
 import type { Database } from './pool';
 import { offsetsOf, readPositions } from './positions';
 import { statusSql } from './rows';
-import type { PostgresChanges, StoredPosition, Topics } from './types';
+import type { StoredPosition, Topics } from './types';
 
 /** A wake-up may be lost; no change waits longer than this. */
 const POLL_MS = 1_000;
@@ -110,7 +110,7 @@ export const createChanges = ({ database, url, topics, wanted, logger }: {
 
   const listener = createListener({ url, wake, logger });
 
-  const changes: PostgresChanges = {
+  const changes: Changes = {
     onChange: (listener) => void listeners.push(listener),
     onGap: (onGap) => void onGaps.push(onGap),
     position: () => positionText(positions),

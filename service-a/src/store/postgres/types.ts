@@ -62,14 +62,9 @@ export type Watch = {
   onJump?: (topic: string, records: bigint) => void;
 };
 
-export type PostgresChanges = Changes & {
-  /** Changes were missed: whoever was told of each should begin anew. */
-  onGap: (listener: () => void) => void;
-};
-
 export type PostgresStore = {
   readonly store: OrderStore;
-  readonly changes: PostgresChanges;
+  readonly changes: Changes;
   readonly applyBatch: ApplyBatch;
   readonly startPartition: StartPartition;
   /** Of every partition whose reading has ever started, topic by topic, as of at most about a second ago. */
