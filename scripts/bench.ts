@@ -138,7 +138,8 @@ const runPostgres = async (broker: LocalBroker, options: Options) => {
   const bare = await benchBare(options);
   print('bare Express', { 'requests/s': bare.saturation.requests / bare.saturation.seconds, 'CPU us/request': bare.cpuUsPerRequest });
   const runs = await benchDatabase(broker, options, (what, pair, more) => {
-    printPair(`\n${what}`, pair);
+    console.log();
+    printPair(what, pair);
     print('at 200/s, POST us', { p50: pair.rate200.p50, p99: pair.rate200.p99 });
     print('at 200/s, outcome ms', pair.rate200.outcomeMs);
     print('ratios to bare Express', ratiosOf(bare, pair));

@@ -50,7 +50,7 @@ const rebuildRate = async ({ envA }: Stage): Promise<number> => {
     env: { ...process.env, ...envA }, log: (line) => void lines.push(line),
   });
   const { code } = await child.exited;
-  const [, rate] = /, (\d+) a second/.exec(lines.find((line) => line.includes('rebuild: read')) ?? '') ?? [];
+  const [, rate] = /read \d+ records in .*, (\d+) a second/.exec(lines.join('\n')) ?? [];
   if (code !== 0 || rate === undefined) throw new Error(`the rebuild ended with exit code ${code}: ${lines.slice(-3).join(' ')}`);
   return Number(rate);
 };
