@@ -57,7 +57,7 @@ const rebuild = async (env: Env, url: string): Promise<void> => {
     const ends = await copy.ends();
     const total = ends.reduce((sum, { low, high }) => sum + Number(high - low), 0);
     say(`rebuild: reading ${total} records`);
-    copy.start();
+    copy.start(ends);
     const show = (): void => {
       const { read } = copy.figures();
       progress.show(`rebuild: ${read} of ${total} records, ${Math.round(read / seconds())} a second`);

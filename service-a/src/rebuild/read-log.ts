@@ -5,6 +5,7 @@ import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
 import { askEnds, type LogEnds } from '../kafka/log-ends';
 import { createProjector } from '../kafka/projector';
 import { createFactReader } from '../processors/read-facts';
+import { CHANGES_KEPT, type Batch } from '../store/postgres/types';
 import type { Logger } from '../utils/logger';
 import { passOn } from '../utils/tracing';
 import type { FreshTables } from './fresh-tables';
@@ -23,6 +24,9 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
 }) => {
   const ownGroup = `${groupId}.rebuild.${randomUUID()}`;
   const names = Object.values(topics);
+  /** Before these offsets nothing is told: those who come back from further away are told of everything anew in any case. */
+  let pasts: ReadonlyMap<string, bigint> = new Map();
+  const isPast = ({ topic, partition, to }: Batch): boolean => BigInt(to) <= (pasts.get(`${topic}/${partition}`) ?? 0n);
   let read = 0;
   let unreadable = 0;
   const readFacts = createFactReader({
@@ -39,7 +43,8 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
   });
   const nothing = (): void => undefined;
   const projector = createProjector({
-    kafka, groupId: ownGroup, topics: names, tables: fresh, readFacts, onJoin: nothing, onRestart: nothing, logger,
+    kafka, groupId: ownGroup, topics: names, readFacts, onJoin: nothing, onRestart: nothing, logger,
+    tables: { startPartition: fresh.startPartition, applyBatch: (batch) => fresh.applyBatch({ ...batch, past: isPast(batch) }) },
   });
   askForEndsOfLog();
 
@@ -55,7 +60,11 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
     figures: (): { read: number; unreadable: number } => ({ read, unreadable }),
     /** Where the log begins and ends now. */
     ends: (): Promise<LogEnds[]> => askEnds(kafka, names),
-    start: projector.start,
+    /** Begins to read, towards these ends. */
+    start: (ends: readonly LogEnds[]): void => {
+      pasts = new Map(ends.map(({ topic, partition, high }) => [`${topic}/${partition}`, high - CHANGES_KEPT]));
+      projector.start();
+    },
     /** Resolves once the fresh tables know the log up to these ends, and what those in use know. @throws the reason of `signal` */
     caughtUp: async (ends: readonly LogEnds[], progress: () => void, signal: AbortSignal): Promise<void> => {
       while (!await isCaughtUp(ends)) {

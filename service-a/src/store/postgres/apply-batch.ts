@@ -5,10 +5,9 @@ import { StaleReadError } from './errors';
 import { foldBatch, type Folded, type FoldedBatch } from './fold-batch';
 import type { Ask, Database, Statement, Values } from './pool';
 import { COLUMNS, entryOf, failureText, orderRow, PARTS, sourceOf } from './rows';
-import { BATCH_MAX, type ApplyBatch, type Batch, type BatchResult, type Watch } from './types';
+import { BATCH_MAX, CHANGES_KEPT, type ApplyBatch, type Batch, type BatchResult, type Watch } from './types';
 
-/** Changes are kept for about so many offsets of a partition, and dropped in steps: each drop leaves dead entries in an index. */
-const CHANGES_KEPT = 5_000n;
+/** Changes are dropped in steps: each drop leaves dead entries in an index. */
 const CHANGES_STEP = 1_000n;
 
 export const CHANNEL = 'orders_changed';
@@ -92,13 +91,13 @@ const write = async (ask: Ask, written: readonly Folded[]): Promise<void> => {
   if (changed.length > 0) await ask(UPDATE, columnsOf(changed));
 };
 
-const tell = async (ask: Ask, { topic, partition }: Batch, { changed, counts }: FoldedBatch): Promise<void> => {
+const tell = async (ask: Ask, { topic, partition, past }: Batch, { changed, counts }: FoldedBatch): Promise<void> => {
   if (changed.length === 0) return;
-  await ask(NOTE, [topic, partition, changed.map(({ offset }) => offset), changed.map(({ orderId }) => orderId)]);
+  if (past !== true) await ask(NOTE, [topic, partition, changed.map(({ offset }) => offset), changed.map(({ orderId }) => orderId)]);
   // Sorted, since these rows too are shared with other writers.
   const statuses = [...counts.keys()].filter((status) => counts.get(status) !== 0).sort();
   if (statuses.length > 0) await ask(COUNT, [statuses, statuses.map((status) => counts.get(status) ?? 0)]);
-  await ask(NOTIFY);
+  if (past !== true) await ask(NOTIFY);
 };
 
 /** The fold compares positions, and never looks into an order's text. */
@@ -125,11 +124,11 @@ const stepOf = (offset: bigint): bigint => (offset - CHANGES_KEPT) / CHANGES_STE
 
 export const createApplyBatch = (database: Pick<Database, 'transact'>, { onBatch }: Watch = {}): ApplyBatch => {
   const apply = async (ask: Ask, batch: Batch): Promise<BatchResult> => {
-    const { topic, partition, from, to, facts } = batch;
+    const { topic, partition, from, to, facts, past } = batch;
     const [step, stepBefore] = [stepOf(BigInt(to)), stepOf(BigInt(from))];
     const forgotten = step > 0n ? step * CHANGES_STEP : 0n;
     // The fence: whoever reads on after another took over finds the position moved, and writes nothing.
-    const { count } = await ask(ADVANCE, [topic, partition, from, to, forgotten.toString()]);
+    const { count } = await ask(ADVANCE, [topic, partition, from, to, past === true ? to : forgotten.toString()]);
     if (count !== 1) {
       const { rows: [row] } = await ask(POSITION, [topic, partition]);
       return { kind: 'overtaken', next: row?.next_offset };

@@ -8,11 +8,16 @@ export type Batch = {
   readonly partition: number;
   readonly from: string;
   readonly to: string;
+  /** Long past: what it changes is told to nobody, and not kept for those who come back. */
+  readonly past?: boolean;
   /** In the order of the log. */
   readonly facts: readonly { readonly offset: string; readonly fact: OrderFact }[];
 };
 
 export const BATCH_MAX = 500;
+
+/** Changes are kept for about so many offsets of a partition. */
+export const CHANGES_KEPT = 5_000n;
 
 export type ChangedOrder = { readonly orderId: string; readonly status: OrderStatus; readonly offset: string };
 
