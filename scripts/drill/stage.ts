@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
 import type { LocalBroker } from '../lib/broker';
-import { listedGrants, renameGrants, type Grant } from '../lib/grants';
+import { give, listedGrants, renameGrants } from '../lib/grants';
 import { waitFor, type Exit } from '../lib/process';
 import { clientSettings } from '../lib/reach';
 import { listedTopics } from '../lib/topics';
@@ -66,15 +66,12 @@ export const createStage = async ({
     // A loaded broker takes its time to learn of a topic that its controller has created.
     await waitFor(`the leaders of ${topic}`, () => hasLeaders().catch(() => false));
   };
-  /** Gives the principals their rights, those excepted that `taken` says; whatever was granted before is gone. */
-  const grant = async (taken: (grant: Grant) => boolean = () => false): Promise<void> => {
-    const names = {
-      'orders': topics.orders, 'payments': topics.payments, 'orders.DLT': topics.deadLetters,
-      'service-a-consumers': groups.a, 'service-b-consumers': groups.b,
-    };
-    await security?.writeAccess(reach, renameGrants(listedGrants(), names).filter((one) => !taken(one)));
-  };
-  await grant();
+  /** What the principals may do here. */
+  const grants = renameGrants(listedGrants(), {
+    'orders': topics.orders, 'payments': topics.payments, 'orders.DLT': topics.deadLetters,
+    'service-a-consumers': groups.a, 'service-b-consumers': groups.b,
+  });
+  if (security) await give(admin, grants);
   await createTopic(topics.orders, settings.orders);
   await createTopic(topics.payments, settings.payments);
   await createTopic(topics.deadLetters, settings.deadLetters);
@@ -132,7 +129,7 @@ export const createStage = async ({
   };
 
   return {
-    topics, groups, admin, kafka, brokers, reach, security, grant, proxy, a, replicas, members, load, random, commits, committedOffsets, sampleCommits, envA,
+    topics, groups, admin, kafka, brokers, reach, security, grants, proxy, a, replicas, members, load, random, commits, committedOffsets, sampleCommits, envA,
     b: members[0]!,
     addMember: async (): Promise<Service> => {
       const member = await startB();

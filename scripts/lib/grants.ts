@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import {
+  AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes, type AclEntry, type Admin,
+} from 'kafkajs';
 import { settingLines } from './settings';
 
 /** What a principal may do with what a name, or its beginning with a `*`, stands for. */
@@ -25,3 +28,20 @@ export const renameGrants = (grants: Grant[], names: Record<string, string>): Gr
 
 export const formatGrants = (grants: Grant[]): string =>
   grants.map(({ principal, operation, type, name }) => `${principal} ${operation} ${type} ${name}\n`).join('');
+
+const aclOf = ({ principal, operation, type, name }: Grant): AclEntry => {
+  const isPrefix = name.endsWith('*');
+  return {
+    principal: `User:${principal}`, host: '*', permissionType: AclPermissionTypes.ALLOW,
+    operation: AclOperationTypes[operation.replace(/\B[A-Z]/g, '_$&').toUpperCase() as keyof typeof AclOperationTypes],
+    resourceType: AclResourceTypes[type.toUpperCase() as keyof typeof AclResourceTypes],
+    resourceName: isPrefix ? name.slice(0, -1) : name,
+    resourcePatternType: isPrefix ? ResourcePatternTypes.PREFIXED : ResourcePatternTypes.LITERAL,
+  };
+};
+
+/** Adds rights to those that there are. `access.sh` starts a JVM for each call; this takes milliseconds. */
+export const give = async (admin: Admin, grants: Grant[]): Promise<void> => void await admin.createAcls({ acl: grants.map(aclOf) });
+
+/** Takes rights away. */
+export const take = async (admin: Admin, grants: Grant[]): Promise<void> => void await admin.deleteAcls({ filters: grants.map(aclOf) });

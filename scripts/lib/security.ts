@@ -43,10 +43,10 @@ export const createSecurity = async (folder: string) => {
     /** A new password, for the clients at once and for the brokers with the next `writeAccess`. */
     newPassword: (principal: string): Promise<void> => secrets('--password', principal),
     /** Has the users and these rights on the brokers, and no other rights. */
-    writeAccess: async ({ brokers: addresses, tls }: Reach, grants = listedGrants()): Promise<void> => {
+    writeAccess: async (reach: Reach, grants = listedGrants()): Promise<void> => {
       const table = resolve(folder, 'acls.conf');
       await writeFile(table, formatGrants(grants));
-      await runScript('access.sh', [], { BROKER_ADDRESS: addresses, SECRETS: brokers, BROKER_PEM: tls!.pem, ACLS: table });
+      await runScript('access.sh', [], { BROKER_ADDRESS: reach.brokers, SECRETS: brokers, TABLE: table });
     },
   };
 };
