@@ -34,7 +34,7 @@ export const createSecurity = async (folder: string) => {
     passwordFile,
     /** The settings by which a service comes in as `principal`. */
     credentials: (principal: string, settings: 'KAFKA' | 'DLT' = 'KAFKA'): Record<string, string> => ({
-      KAFKA_SSL_CA_FILE: ca,
+      KAFKA_SSL_CA_FILE: resolve(folder, principal, 'ca.pem'),
       [`${settings}_SASL_USERNAME`]: principal,
       [`${settings}_SASL_PASSWORD_FILE`]: passwordFile(principal),
     }),
