@@ -16,7 +16,7 @@ answer() { timeout 3 head -c "$1" <&3 || true; }
 if secure; then
   port=${2:-9095}
   # Comes in as the brokers do, and takes nobody else for the broker.
-  coproc exec openssl s_client -quiet -connect "$host:$port" -servername "$host" -verify_hostname "$host" -verify_return_error \
+  coproc exec timeout 9 openssl s_client -quiet -connect "$host:$port" -servername "$host" -verify_hostname "$host" -verify_return_error \
     -CAfile "$secrets/ca.pem" -cert "$secrets/$name.pem" -key "$secrets/$name.pem" 2>/dev/null
   trap 'kill "$tls" 2>/dev/null || true' EXIT
   tls=$COPROC_PID
