@@ -153,7 +153,7 @@ describe('16 a password that changes while the pair works', () => {
     // The session of each connection ends, if not the connection itself.
     await waitFor('service-b to be refused', async () => (await checksOf(b))['accessGranted'] === false, { timeoutMs: (REAUTH_SECONDS + 10) * 1_000 });
     await load.run({ seconds: 2 });
-    await security.writeAccess(stage.reach, stage.grants);
+    await security.writePassword(stage.reach, 'service-b');
     await b.untilReady();
     const said = accessLines(b, from);
     expect(said[0]).toMatch(/^error access refused User:service-b Authenticate broker 127\.0\.0\.1:\d+$/);
