@@ -21,13 +21,13 @@ type Place = { secrets: string; brokers: string };
 /** Operations that hold another one in them. */
 const HOLDERS: Record<string, string[]> = { Describe: ['Read', 'Write', 'Delete', 'Alter'], DescribeConfigs: ['AlterConfigs'] };
 
-export const isGranted = (grants: Grant[], wanted: Grant): boolean => grants.some(({ principal, operation, type, name }) =>
+const isGranted = (grants: Grant[], wanted: Grant): boolean => grants.some(({ principal, operation, type, name }) =>
   principal === wanted.principal && type === wanted.type
   && (operation === wanted.operation || (HOLDERS[wanted.operation] ?? []).includes(operation))
   && (name.endsWith('*') ? wanted.name.startsWith(name.slice(0, -1)) : name === wanted.name));
 
 /** The names of the table, one for each prefix, one that goes on from each whole name, and one that nobody has. */
-export const namesToTry = (grants: Grant[], type: string, mark: string): string[] => {
+const namesToTry = (grants: Grant[], type: string, mark: string): string[] => {
   const names = grants.filter((grant) => grant.type === type).map(({ name }) => name);
   return [...new Set([
     ...names.map((name) => name.replace(/\*$/, mark)),
@@ -62,11 +62,13 @@ const reasonsOf = (error: unknown): string[] => {
   const { type, errors = [], groups = [], partitions = [] } = error as Error & {
     type?: string; errors?: unknown[]; groups?: { error: unknown }[]; partitions?: { error: unknown }[];
   };
-  return [...type === undefined ? [] : [type], error.name, ...[error.cause, ...errors, ...groups.map((group) => group.error), ...partitions.map((partition) => partition.error)]
-    .filter((inner) => inner !== undefined).flatMap(reasonsOf)];
+  const inner = [error.cause, ...errors, ...[...groups, ...partitions].map((entry) => entry.error)].filter((reason) => reason !== undefined);
+  return [...type === undefined ? [] : [type], error.name, ...inner.flatMap(reasonsOf)];
 };
 /** Asks with a connection of its own: what KafkaJS learns for one question, the next one would be refused with. */
-const createAdmin = ({ secrets, brokers }: Place) => (principal: string) => async (ask: (admin: Admin) => Promise<unknown>, ...whenAllowed: string[]): Promise<boolean> => {
+const createAdmin = ({ secrets, brokers }: Place) => (principal: string) => async (
+  ask: (admin: Admin) => Promise<unknown>, ...whenAllowed: string[]
+): Promise<boolean> => {
   const admin = new Kafka({
     brokers: brokers.split(','), logLevel: logLevel.NOTHING, retry: { retries: 2 }, ssl: { ca: [readFileSync(join(secrets, principal, 'ca.pem'))] },
     sasl: { mechanism: 'scram-sha-512', username: principal, password: readFileSync(join(secrets, principal, 'password'), 'utf8') },
