@@ -37,6 +37,7 @@ settle() {
 
 # The password is in a pipe: neither among the arguments, which everybody can read, nor in a file.
 set_user() {
+  [ -s "$secrets/users/$1" ] || { echo "there is no password of $1 in $secrets/users" >&2; return 1; }
   tool configs --alter --entity-type users --entity-name "$1" \
     --add-config-file <(printf 'SCRAM-SHA-512=iterations=8192,password=%s\n' "$(<"$secrets/users/$1")")
 }
