@@ -34,7 +34,7 @@ export const createStage = async ({
   brokers: string;
   /** How the drill itself does, if otherwise. */
   reach?: Place['reach'];
-  /** Of secured brokers: each service is a principal of its own, with the rights of `kafka/acls.conf` on the topics and groups of the stage. */
+  /** Of secured brokers: each service is a principal of its own, with the rights of `kafka/acls.conf` on what is the stage's. */
   security?: Place['security'];
   proxy?: Proxy;
   random: Random;
@@ -129,7 +129,8 @@ export const createStage = async ({
   };
 
   return {
-    topics, groups, admin, kafka, brokers, reach, security, grants, proxy, a, replicas, members, load, random, commits, committedOffsets, sampleCommits, envA,
+    topics, groups, admin, kafka, brokers, reach, security, grants, proxy, a, replicas, members, load, random, commits,
+    committedOffsets, sampleCommits, envA,
     b: members[0]!,
     addMember: async (): Promise<Service> => {
       const member = await startB();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { TLSSocketOptions } from 'node:tls';
 import type { KafkaConfig } from 'kafkajs';
 
-/** How these scripts reach the brokers: by address; where they are secured, with a broker's own certificate, to which nothing is refused. */
+/** How these scripts reach the brokers: by address; secured ones with a broker's own certificate, to which nothing is refused. */
 export type Reach = {
   brokers: string;
   /** Files: the CA, and in one file the key and the certificate. */
@@ -17,13 +17,16 @@ export const sslOf = ({ ca, pem }: NonNullable<Reach['tls']>): Pick<TLSSocketOpt
 export const clientSettings = ({ brokers, tls }: Reach): Pick<KafkaConfig, 'brokers' | 'ssl'> =>
   ({ brokers: brokers.split(','), ...(tls && { ssl: sslOf(tls) }) });
 
+const options = (flag: string, settings: Record<string, string> = {}): string[] =>
+  Object.entries(settings).flatMap(([name, value]) => [flag, `${name}=${value}`]);
+
 /** The same for kcat. */
-export const kcatOptions = ({ brokers, tls }: Reach): string[] => ['-b', brokers, ...(tls === undefined ? [] : [
-  '-X', 'security.protocol=ssl', '-X', `ssl.ca.location=${tls.ca}`, '-X', `ssl.certificate.location=${tls.pem}`, '-X', `ssl.key.location=${tls.pem}`,
-])];
+export const kcatOptions = ({ brokers, tls }: Reach): string[] => ['-b', brokers, ...options('-X', tls && {
+  'security.protocol': 'ssl', 'ssl.ca.location': tls.ca, 'ssl.certificate.location': tls.pem, 'ssl.key.location': tls.pem,
+})];
 
 /** The same for Kafka's console consumer. */
-export const consoleConsumerOptions = ({ brokers, tls }: Reach): string[] => ['--bootstrap-server', brokers, ...Object.entries(tls === undefined ? {} : {
+export const consoleConsumerOptions = ({ brokers, tls }: Reach): string[] => ['--bootstrap-server', brokers, ...options('--consumer-property', tls && {
   'security.protocol': 'SSL', 'ssl.keystore.type': 'PEM', 'ssl.keystore.location': tls.pem,
   'ssl.truststore.type': 'PEM', 'ssl.truststore.location': tls.ca,
-}).flatMap(([name, value]) => ['--consumer-property', `${name}=${value}`])];
+})];

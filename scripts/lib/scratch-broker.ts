@@ -22,8 +22,8 @@ const startScratch = async <B extends { stop: () => Promise<void> }>(start: (dat
   }
 };
 
-const optionsOf = (dataDir: string, { secure = false, settings = {} }: Kind) =>
-  ({ dataDir, settings, ...(secure && { secrets: join(dataDir, 'secrets') }) });
+const optionsOf = <O>(dataDir: string, { secure = false, ...options }: Kind & O) =>
+  ({ ...options, dataDir, ...(secure && { secrets: join(dataDir, 'secrets') }) });
 
 const within = async <B, T>({ broker, remove }: Scratch<B>, use: (broker: B) => Promise<T>): Promise<T> => {
   try {
@@ -34,17 +34,15 @@ const within = async <B, T>({ broker, remove }: Scratch<B>, use: (broker: B) => 
 };
 
 /** Starts a broker whose records go when it is removed. */
-export const startScratchBroker = ({ port, advertisedPort, ...kind }: Ports & Kind = {}): Promise<Scratch<LocalBroker>> =>
-  startScratch((dataDir) => startLocalBroker({
-    ...optionsOf(dataDir, kind), log: () => undefined, ...(port !== undefined && { port }), ...(advertisedPort !== undefined && { advertisedPort }),
-  }));
+export const startScratchBroker = (options: Ports & Kind = {}): Promise<Scratch<LocalBroker>> =>
+  startScratch((dataDir) => startLocalBroker({ ...optionsOf(dataDir, options), log: () => undefined }));
 
 /** Has such a broker for as long as `use` takes. */
 export const withLocalBroker = async <T>(use: (broker: LocalBroker) => Promise<T>, options?: Ports & Kind): Promise<T> =>
   within(await startScratchBroker(options), use);
 
 /** Has three brokers whose records go with them, for as long as `use` takes. */
-export const withLocalCluster = async <T>(use: (cluster: LocalCluster) => Promise<T>, { routes, ...kind }: Kind & { routes?: Routes } = {}): Promise<T> =>
-  within(await startScratch((dataDir) => startLocalCluster({
-    ...optionsOf(dataDir, kind), logOf: () => () => undefined, ...(routes && { routes }),
-  })), use);
+export const withLocalCluster = async <T>(
+  use: (cluster: LocalCluster) => Promise<T>, options: Kind & { routes?: Routes } = {},
+): Promise<T> =>
+  within(await startScratch((dataDir) => startLocalCluster({ ...optionsOf(dataDir, options), logOf: () => () => undefined })), use);

@@ -23,7 +23,8 @@ describe('a secured broker', () => {
 
   /** How an attempt to come in and see the topics ends. */
   const topicsSeen = async (settings: Partial<KafkaConfig> & Pick<KafkaConfig, 'brokers'>): Promise<string[] | string> => {
-    const admin = new Kafka({ logLevel: logLevel.NOTHING, connectionTimeout: 3_000, requestTimeout: 3_000, retry: { retries: 0 }, ...settings }).admin();
+    const limits = { connectionTimeout: 3_000, requestTimeout: 3_000, retry: { retries: 0 } };
+    const admin = new Kafka({ logLevel: logLevel.NOTHING, ...limits, ...settings }).admin();
     try {
       await admin.connect();
       return (await admin.listTopics()).filter((topic) => !topic.startsWith('__')).toSorted();
