@@ -20,7 +20,8 @@ export const backoffMs = (failures: number): number => Math.min(10_000, 1_000 * 
 /** How long to wait before the next try; undefined if that would end the same way. */
 const delayOf = (error: unknown, failures: number): number | undefined => {
   if (error instanceof UnreachableError) return backoffMs(failures);
-  return error instanceof ProblemError && (error.status >= 500 || error.status === 429) ? error.retryAfterMs ?? backoffMs(failures) : undefined;
+  const passes = error instanceof ProblemError && (error.status >= 500 || error.status === 429);
+  return passes ? error.retryAfterMs ?? backoffMs(failures) : undefined;
 };
 
 /**

@@ -54,7 +54,7 @@ export const createTokens = ({ file, logger, rereadMs = REREAD_MS }: { file: str
 
   // Its text is compared, not its times: they are told too coarsely, and a mounted file may be exchanged below its name.
   const reread = async (): Promise<void> => {
-    const found = await readFile(file, 'utf8').catch((error: Error) => error);
+    const found = await readFile(file, 'utf8').catch((error: unknown) => error as Error);
     const text = found instanceof Error ? found.message : found;
     if (text === seen) return;
     seen = text;
