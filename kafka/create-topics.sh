@@ -4,15 +4,18 @@
 set -uo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")
-broker=localhost:9092
-brokers=$(awk -F, '{ print NF }' <<<"$BROKER_NODES")
+# shellcheck source=kafka/broker.sh
+. "$here/broker.sh"
+connection=(--bootstrap-server localhost:9092)
+if secure; then connection=(--bootstrap-server localhost:9095 --command-config "$secrets/$name.properties"); fi
+brokers=${#nodes[@]}
 
 create() {
-  local name=$1 partitions=$2 config
+  local topic=$1 partitions=$2 config
   shift 2
   local options=()
   for config in "$@"; do options+=(--config "$config"); done
-  kafka-topics --bootstrap-server "$broker" --create --if-not-exists --topic "$name" --partitions "$partitions" "${options[@]}"
+  kafka-topics "${connection[@]}" --create --if-not-exists --topic "$topic" --partitions "$partitions" "${options[@]}"
 }
 
 # The health check asks for exactly what is to be reached here, and costs next to nothing when all is there.
@@ -20,10 +23,10 @@ until state=$(bash "$here/healthcheck.sh"); do
   case $state in
     "topic"*", $brokers of the brokers are here")
       # Side by side: most of each is the start of a JVM.
-      while read -r name partitions configs; do
-        case $name in '' | '#'*) continue ;; esac
+      while read -r topic partitions configs; do
+        case $topic in '' | '#'*) continue ;; esac
         # shellcheck disable=SC2086 # configs is a list of words
-        create "$name" "$partitions" $configs </dev/null &
+        create "$topic" "$partitions" $configs </dev/null &
       done <"$here/topics.conf"
       wait
       ;;

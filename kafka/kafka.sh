@@ -6,7 +6,7 @@
 set -euo pipefail
 
 usage() {
-  echo "usage: $0 fetch|topics|console-consumer|console-producer|consumer-groups|configs|get-offsets|dump-log|leader-election|metadata-quorum|storage|server-start [options]" >&2
+  echo "usage: $0 fetch|acls|topics|console-consumer|console-producer|consumer-groups|configs|get-offsets|dump-log|leader-election|metadata-quorum|storage|server-start [options]" >&2
   exit 2
 }
 fail() { echo "$*" >&2; exit 1; }
@@ -17,6 +17,7 @@ jvm=(-Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC)
 
 case ${1:-} in
   fetch) class= ;;
+  acls) class=kafka.admin.AclCommand ;;
   topics) class=kafka.admin.TopicCommand ;;
   console-consumer) class=kafka.tools.ConsoleConsumer ;;
   console-producer) class=kafka.tools.ConsoleProducer ;;

@@ -10,14 +10,14 @@ import { startProxy } from './drill/proxy';
 import { createRandom } from './drill/random';
 import { printClusterTable, printTable, printViolations } from './drill/report';
 import { runDrill, type Result } from './drill/run';
+import { secureClusterDrills, secureDrills, secured } from './drill/secure-drills';
+import { placeOf } from './drill/stage';
 import type { LocalBroker } from './lib/broker';
 import { freePort } from './lib/ports';
 import { runScript } from './lib/run-script';
-import { withLocalBroker } from './lib/scratch-broker';
+import { withLocalBroker, type Kind } from './lib/scratch-broker';
 
-const usage = 'usage: npm run drill -- [--cluster|--postgres] [--list] [--quick] [--seed N] [--json FILE] [name …]';
-
-const drills = [...pairDrills, ...providerDrills];
+const usage = 'usage: npm run drill -- [--cluster] [--secure] | [--postgres] [--list] [--quick] [--seed N] [--json FILE] [name …]';
 
 const readArguments = () => {
   try {
@@ -26,6 +26,7 @@ const readArguments = () => {
       options: {
         cluster: { type: 'boolean', default: false },
         postgres: { type: 'boolean', default: false },
+        secure: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         seed: { type: 'string', default: '1' },
@@ -39,55 +40,57 @@ const readArguments = () => {
 
 const parseArguments = () => {
   const { values, positionals: names } = readArguments();
-  if (values.cluster && values.postgres) throw new Error(`One stage at a time.\n${usage}`);
+  if (values.postgres && (values.cluster || values.secure)) throw new Error(`One stage at a time.\n${usage}`);
+  const drills = [...pairDrills, ...providerDrills, ...(values.secure ? secureDrills : [])];
+  const onCluster = [...clusterDrills, ...(values.secure ? secureClusterDrills : [])];
   const [stage, known]: [string, { name: string }[]] = values.cluster
-    ? ['three brokers', clusterDrills]
+    ? ['three brokers', onCluster]
     : values.postgres ? ['PostgreSQL', postgresDrills] : ['one broker', drills];
   const unknown = names.find((wanted) => !known.some(({ name }) => name === wanted));
-  if (unknown !== undefined) throw new Error(`${unknown} is no drill on ${stage}.\n${usage}`);
+  if (unknown !== undefined) throw new Error(`${unknown} is no drill on ${stage}${values.secure ? ', secured' : ''}.\n${usage}`);
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new Error(`--seed must be a whole number.\n${usage}`);
   const isChosen = (name: string, quick: boolean): boolean => (names.length > 0 ? names.includes(name) : !values.quick || quick);
-  return { ...values, seed, isChosen };
+  return { ...values, drills, onCluster, kind: values.secure ? secured : {}, seed, isChosen };
 };
 
 type Options = ReturnType<typeof parseArguments>;
 
 /** A broker whose advertised address is the proxy's, so that clients keep going through it. */
-const runProxied = async (drill: Drill, seed: number): Promise<Result> => {
+const runProxied = async (drill: Drill, seed: number, kind: Kind): Promise<Result> => {
   const [port, advertisedPort] = [await freePort(), await freePort()];
   const proxy = await startProxy({ listenPort: advertisedPort, targetPort: port });
   try {
-    return await withLocalBroker((broker) => runOn(broker, drill, seed, { advertised: `127.0.0.1:${advertisedPort}`, proxy }),
-      { port, advertisedPort });
+    return await withLocalBroker((broker) => runOn(broker, drill, seed, { brokers: `127.0.0.1:${advertisedPort}`, proxy }),
+      { port, advertisedPort, ...kind });
   } finally {
     proxy.close();
   }
 };
 
 const runOn = (broker: LocalBroker, drill: Drill, seed: number, behind = {}): Promise<Result> =>
-  runDrill(drill, { brokers: broker.brokers, random: createRandom(seed), ...behind }, (stage) => drill.faults({ ...stage, broker }));
+  runDrill(drill, { ...placeOf(broker), random: createRandom(seed), ...behind }, (stage) => drill.faults({ ...stage, broker }));
 
-const playOnOneBroker = async ({ seed, isChosen }: Options): Promise<Result[]> => {
+const playOnOneBroker = async ({ drills, kind, seed, isChosen }: Options): Promise<Result[]> => {
   const results: Result[] = [];
   await withLocalBroker(async (broker) => {
     for (const drill of drills.filter(({ name, quick = false }) => isChosen(name, quick))) {
       console.log(`${drill.name}: ${drill.what}`);
-      const result = await (drill.proxied ? runProxied(drill, seed) : runOn(broker, drill, seed));
+      const result = await (drill.proxied ? runProxied(drill, seed, kind) : runOn(broker, drill, seed));
       results.push(result);
       printViolations(result);
     }
-  });
+  }, kind);
   printTable(results);
   return results;
 };
 
-const playOnThreeBrokers = async ({ seed, isChosen, quick }: Options): Promise<Result[]> => {
+const playOnThreeBrokers = async ({ onCluster, kind, seed, isChosen, quick }: Options): Promise<Result[]> => {
   const results: ClusterResult[] = [];
-  const chosen = clusterDrills
+  const chosen = onCluster
     .filter(({ name, quickSeconds }) => isChosen(name, quickSeconds !== undefined))
     .map((drill) => ({ ...drill, seconds: (quick ? drill.quickSeconds : undefined) ?? drill.seconds }));
-  await playClusterDrills(chosen, seed, (result) => {
+  await playClusterDrills(chosen, seed, kind, (result) => {
     results.push(result);
     printViolations(result);
   });
@@ -105,9 +108,9 @@ const playOnPostgres = async ({ seed, isChosen }: Options): Promise<Result[]> =>
   return results;
 };
 
-const list = ({ cluster, postgres }: Options): void => {
+const list = ({ cluster, postgres, drills, onCluster }: Options): void => {
   const rows = cluster
-    ? clusterDrills.map(({ name, what, quickSeconds }) => ({ name, what, quick: quickSeconds !== undefined }))
+    ? onCluster.map(({ name, what, quickSeconds }) => ({ name, what, quick: quickSeconds !== undefined }))
     : postgres ? postgresDrills : drills;
   for (const { name, what, quick } of rows) console.log(`${name.padEnd(22)} ${quick ? '[quick] ' : ''}${what}`);
 };

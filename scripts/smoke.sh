@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # The README's walk-through against a running stack, as checks: scripts/smoke.sh. Can be run again on the same stack.
 # Ends with "N passed, N failed"; exit code 0 when none failed. Needs the default settings of the payment gateway.
-# Kafka is reached through the container `kafka` if it runs, else as with npm start, through kafka/kafka.sh.
+# Kafka is reached through the container `kafka` if it runs, else as with npm start, through kafka/kafka.sh. On a secure system it reads as
+# the inspector and writes as service-a; without Docker, KAFKA_SECRETS is the folder that has both.
+# API_TOKEN: a token that may write, where service-a asks for one.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,6 +18,8 @@ UNAVAILABLE_ID=550e8400-e29b-41d4-a716-446655440446
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+# In a file, since arguments are everybody's to read.
+printf '%s' "${API_TOKEN:+Authorization: Bearer $API_TOKEN}" >"$dir/token"
 
 # --- Checks ---
 passed=0
@@ -34,7 +38,7 @@ check() {
 }
 
 # --- HTTP: leaves the status in $code, the body and the head in files ---
-request() { code=$(curl -s -m 10 -o "$dir/body" -D "$dir/head" -w '%{http_code}' "$@") || true; }
+request() { code=$(curl -s -m 10 -o "$dir/body" -D "$dir/head" -w '%{http_code}' -H "@$dir/token" "$@") || true; }
 post() { request "$A/orders" -H 'Content-Type: application/json' --data-binary "$1"; }
 is() { [ "$code" = "$1" ]; }
 has() { grep -qF -- "$1" "$dir/body"; }
@@ -58,32 +62,52 @@ follow() { request "$A/orders/$1" -H 'Prefer: wait=9'; }
 
 # --- Kafka ---
 in_container() { [ "$(docker container inspect -f '{{.State.Running}}' kafka 2>/dev/null)" = true ]; }
+if in_container; then
+  broker=kafka:9092
+  inspector=/secrets/inspector/client.properties
+  docker exec kafka test -e "$inspector" || inspector=
+else
+  broker=127.0.0.1:29092
+  inspector=${KAFKA_SECRETS:+$KAFKA_SECRETS/inspector/client.properties}
+fi
 kafka_tool() {
   local tool=$1
   shift
   if in_container; then
-    docker exec -i kafka "kafka-$tool" --bootstrap-server localhost:9092 "$@"
+    docker exec -i kafka "kafka-$tool" --bootstrap-server "$broker" "$@"
   else
-    kafka/kafka.sh "$tool" --bootstrap-server 127.0.0.1:29092 "$@"
+    kafka/kafka.sh "$tool" --bootstrap-server "$broker" "$@"
   fi
 }
-read_topic() { kafka_tool console-consumer --topic "$1" --from-beginning --timeout-ms 5000 --property print.key=true </dev/null 2>/dev/null; }
+read_topic() {
+  kafka_tool console-consumer ${inspector:+--consumer.config "$inspector"} --topic "$1" --from-beginning --timeout-ms 5000 \
+    --property print.key=true </dev/null 2>/dev/null
+}
 # Kafka's console producer reads text. To write bytes that are none, service-a's own Kafka client does it: stdin to each partition of `orders`.
 write_bytes() {
   local script='
     const { Kafka, logLevel } = require("kafkajs");
-    const value = require("fs").readFileSync(0);
-    const producer = new Kafka({ brokers: [process.env.KAFKA_BROKERS], logLevel: logLevel.NOTHING }).producer();
+    const { readFileSync } = require("fs");
+    const { KAFKA_BROKERS, KAFKA_SSL_CA_FILE, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD_FILE } = process.env;
+    const value = readFileSync(0);
+    const known = KAFKA_SSL_CA_FILE && {
+      ssl: { ca: [readFileSync(KAFKA_SSL_CA_FILE)] },
+      sasl: { mechanism: "scram-sha-512", username: KAFKA_SASL_USERNAME, password: readFileSync(KAFKA_SASL_PASSWORD_FILE, "utf8").trim() },
+    };
+    const producer = new Kafka({ brokers: [KAFKA_BROKERS], ...known, logLevel: logLevel.NOTHING }).producer();
     producer.connect()
       .then(() => producer.send({ topic: "orders", messages: [0, 1, 2].map((partition) => ({ partition, value })) }))
       .then(() => producer.disconnect())
       .catch((error) => { console.error(error.message); process.exit(1); });'
   if in_container; then
-    docker exec -i -e KAFKA_BROKERS=kafka:9092 "$(docker ps -q --filter label=com.docker.compose.service=service-a | head -n 1)" node -e "$script"
+    docker exec -i -e KAFKA_BROKERS="$broker" "$(docker ps -q --filter label=com.docker.compose.service=service-a | head -n 1)" node -e "$script"
   else
-    KAFKAJS_NO_PARTITIONER_WARNING=1 KAFKA_BROKERS=127.0.0.1:29092 node -e "$script"
+    KAFKAJS_NO_PARTITIONER_WARNING=1 KAFKA_BROKERS=$broker KAFKA_SSL_CA_FILE=${KAFKA_SECRETS:+$KAFKA_SECRETS/service-a/ca.pem} \
+      KAFKA_SASL_USERNAME=service-a KAFKA_SASL_PASSWORD_FILE=${KAFKA_SECRETS:-}/service-a/password node -e "$script"
   fi
 }
+# The inspector may not write.
+write_text() { if [ -n "$inspector" ]; then write_bytes; else kafka_tool console-producer --topic orders; fi; }
 in_dlt() { grep -qF -- "$1" "$dir/dlt"; }
 
 # --- The services ---
@@ -168,7 +192,7 @@ check 'a wrong method is refused with the right one' all 'is 405' 'header Allow:
 
 # --- Records that are no orders ---
 mark=$(new_id)
-printf '{bad %s\n' "$mark" | kafka_tool console-producer --topic orders >/dev/null 2>&1
+printf '{bad %s' "$mark" | write_text >/dev/null 2>&1
 check 'rubbish is written to orders' test $? -eq 0
 printf '\xff\xfe %s' "$mark" >"$dir/bytes"
 write_bytes <"$dir/bytes"

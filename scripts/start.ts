@@ -7,25 +7,28 @@ import { CLUSTER_SIZE } from './lib/cluster';
 import { keepBrokers, keepPostgres, type Kept } from './lib/keep';
 import { assertFree } from './lib/ports';
 import { serviceNodeArgs, startChild, waitFor, type Child, type Log } from './lib/process';
+import type { Reach } from './lib/reach';
+import type { Security } from './lib/security';
 
 const root = resolve(__dirname, '..');
-const usage = `usage: npm start -- [--brokers 1|${CLUSTER_SIZE}] [--postgres] (npm run dev takes the same)`;
+const usage = `usage: npm start -- [--brokers 1|${CLUSTER_SIZE}] [--postgres] [--secure] (npm run dev takes the same)`;
 
-const parseArguments = (): { dev: boolean; count: number; withPostgres: boolean } => {
+const parseArguments = (): { dev: boolean; count: number; withPostgres: boolean; secure: boolean } => {
   try {
     const { values } = parseArgs({ options: {
       dev: { type: 'boolean', default: false }, brokers: { type: 'string', default: '1' }, postgres: { type: 'boolean', default: false },
+      secure: { type: 'boolean', default: false },
     } });
     const count = Number(values.brokers);
     if (count !== 1 && count !== CLUSTER_SIZE) throw new Error(`--brokers is 1 or ${CLUSTER_SIZE}, not ${values.brokers}`);
-    return { dev: values.dev, count, withPostgres: values.postgres };
+    return { dev: values.dev, count, withPostgres: values.postgres, secure: values.secure };
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n${usage}\n`);
     process.exit(2);
   }
 };
 
-const { dev, count, withPostgres } = parseArguments();
+const { dev, count, withPostgres, secure } = parseArguments();
 /** On the ports that Compose gives them. */
 const ports = Array.from({ length: count }, (_, i) => 29_092 + i);
 const brokers = ports.map((port) => `127.0.0.1:${port}`).join(',');
@@ -35,7 +38,13 @@ const databaseDir = count === 1 ? '.local/postgres' : '.local/postgres-cluster';
 /** Not 5432, where an installed one may be. */
 const DATABASE_PORT = 25_432;
 const startsPostgres = withPostgres && !process.env['DATABASE_URL'];
-const services = [{ name: 'service-a', port: 3001 }, { name: 'service-b', port: 3002 }];
+/** Beside the data, not in it: records are deleted to begin anew, passwords that others were given are not. */
+const secretsDir = '.local/kafka-secrets';
+const services = [{ name: 'service-a', port: 3001 }, { name: 'service-b', port: 3002 }] as const;
+
+const consoleConsumer = (topic: string): string =>
+  `  kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic ${topic} --from-beginning --property print.key=true${
+    secure ? ` --consumer.config ${secretsDir}/inspector/client.properties` : ''}`;
 
 const hints = `
 Both services are ready. The board: http://localhost:3001/ In another terminal:
@@ -45,14 +54,25 @@ Both services are ready. The board: http://localhost:3001/ In another terminal:
     "items": [{ "productId": "prod-001", "quantity": 2, "price": 49.995 }] }'
   curl localhost:3001/orders/550e8400-e29b-41d4-a716-446655440000
 
-  kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic orders --from-beginning --property print.key=true
-  kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic payments --from-beginning --property print.key=true
-  kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic orders.DLT --from-beginning --property print.key=true
+${['orders', 'payments', 'orders.DLT'].map(consoleConsumer).join('\n')}
 
 ${startsPostgres
   ? `The orders are in PostgreSQL too: psql postgres://postgres@127.0.0.1:${DATABASE_PORT}/orders
 Records are kept in ${dataDir}, rows in ${databaseDir}; delete both folders to begin anew. Ctrl+C stops everything.`
   : `Records are kept in ${dataDir}; delete that folder to begin anew. Ctrl+C stops everything.`}
+`;
+
+const secureHints = (security: Security, { brokers: brokerPorts }: Reach): string => `
+Nobody comes in without a password: those of service-a, service-b, dlt (the command for dead letters) and inspector (reads, for people) are in
+${secretsDir}, what each may do stands in kafka/acls.conf. With kcat, and the dead letters:
+
+  (cd ${secretsDir}/inspector && kcat -F kcat.conf -b 127.0.0.1:29092 -C -t orders -o beginning -e)
+  ${Object.entries(security.credentials('dlt')).map(([name, value]) => `${name}=${value}`).join(' ')} npm run -s dlt -- list
+
+A new password of service-b, without a restart:
+
+  kafka/secrets.sh --password service-b ${secretsDir}
+  BROKER_ADDRESS=${brokerPorts} SECRETS=${secretsDir}/brokers kafka/access.sh
 `;
 
 const prefixed = (name: string): Log => (line) => process.stdout.write(`${name.padEnd(9)} | ${line}\n`);
@@ -61,7 +81,7 @@ const isReady = (port: number): Promise<boolean> =>
   fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) }).then(({ ok }) => ok, () => false);
 
 /** Keeps a service running: starts it again when it dies, with `--dev` when its source changes. */
-const keepRunning = ({ name, port, more = {} }: { name: string; port: number; more?: Record<string, string> }) => {
+const keepRunning = ({ name, port, more }: { name: string; port: number; more: Record<string, string> }) => {
   const log = prefixed(name);
   const cwd = resolve(root, name);
   const program = dev ? ['--require', 'ts-node/register/transpile-only', 'src/index.ts'] : ['dist/index.js'];
@@ -139,7 +159,7 @@ const logOf = (id: number): Log => prefixed(count === 1 ? 'kafka' : `kafka-${id}
 
 const main = async (): Promise<void> => {
   let stopping = false;
-  let kafka: Promise<Kept> | undefined;
+  let kafka: ReturnType<typeof keepBrokers> | undefined;
   let postgres: Promise<Kept & { url: string }> | undefined;
   const running: ReturnType<typeof keepRunning>[] = [];
 
@@ -166,16 +186,19 @@ const main = async (): Promise<void> => {
   try {
     if (process.env['KAFKA_GROUP_ID']) throw new Error('KAFKA_GROUP_ID would be the group of both services: set it in the .env of one\'s directory.');
     for (const { port } of services) await assertFree(port);
-    kafka = keepBrokers({ ports, dataDir: resolve(root, dataDir), logOf });
+    kafka = keepBrokers({ ports, dataDir: resolve(root, dataDir), secrets: secure ? resolve(root, secretsDir) : undefined, logOf });
     if (startsPostgres) {
       postgres = keepPostgres({ port: DATABASE_PORT, dataDir: resolve(root, databaseDir), database: 'orders', log: prefixed('postgres') });
     }
-    const [, database] = await Promise.all([kafka, postgres]);
+    const [{ security, reach }, database] = await Promise.all([kafka, postgres]);
     if (stopping) return;
-    const more = database === undefined ? {} : { DATABASE_URL: database.url };
-    running.push(...services.map((service) => keepRunning(service.name === 'service-a' ? { ...service, more } : service)));
+    const more = {
+      'service-a': { ...security?.credentials('service-a'), ...(database && { DATABASE_URL: database.url }) },
+      'service-b': { ...security?.credentials('service-b') },
+    };
+    running.push(...services.map((service) => keepRunning({ ...service, more: more[service.name] })));
     await Promise.all(running.map((service) => service.ready()));
-    if (!stopping) process.stdout.write(hints);
+    if (!stopping) process.stdout.write(hints + (security ? secureHints(security, reach) : ''));
   } catch (error) {
     if (!stopping) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     await stop(1);

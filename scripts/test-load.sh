@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Posts orders to service-a as fast as it answers, then follows them to their end: scripts/test-load.sh [orders] [concurrency]
 # Exit code 0: every accepted order was found and none is pending. BASE_URL points elsewhere than http://127.0.0.1:3001.
+# API_TOKEN: a token that may write, where service-a asks for one.
 # Needs bash and curl (7.68 or newer) alone: one curl process with its parallel mode, so that the load is not the processes.
 set -euo pipefail
 
@@ -32,6 +33,11 @@ watch() { while sleep 0.5; do progress "$1 $(lines "$2") / $3"; done; }
 run_requests() {
   local TIMEFORMAT=%R
   : >"$2"
+  # Not among curl's arguments, which are everybody's to read.
+  if [ -n "${API_TOKEN:-}" ]; then
+    awk '{ print } /^url = / { printf "header = \"Authorization: Bearer %s\"\n", ENVIRON["API_TOKEN"] }' "$1" >"$1-known"
+    mv "$1-known" "$1"
+  fi
   watch "$4" "$2" "$(grep -c '^url' "$1")" &
   watcher=$!
   # curl's exit code is that of one transfer; what each of them met is in $2.

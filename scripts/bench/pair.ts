@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { createRandom } from '../drill/random';
 import { readTopic } from '../drill/read-topic';
-import { createStage, type Stage } from '../drill/stage';
+import { createStage, placeOf, type Place, type Stage } from '../drill/stage';
 import type { LocalBroker } from '../lib/broker';
 import { freePort } from '../lib/ports';
 import { startChild, waitFor } from '../lib/process';
@@ -43,9 +43,9 @@ export const benchBare = async ({ warmup, seconds }: Durations): Promise<BareRun
  * What the topics say, by the broker's own time stamps: how many orders finished within a time, and how long from append to append.
  * @throws when an order has no outcome, or two
  */
-const outcomes = async (brokers: string, { topics }: Stage) => {
+const outcomes = async ({ reach, topics }: Stage) => {
   const [orders, payments, deadLetters] = [
-    await readTopic(brokers, topics.orders), await readTopic(brokers, topics.payments), await readTopic(brokers, topics.deadLetters),
+    await readTopic(reach, topics.orders), await readTopic(reach, topics.payments), await readTopic(reach, topics.deadLetters),
   ];
   const finishedAt = new Map<string, number>();
   let doubles = 0;
@@ -72,7 +72,7 @@ const outcomes = async (brokers: string, { topics }: Stage) => {
 };
 
 /** One broker or three. */
-export type Brokers = { brokers: string; pids: () => number[] };
+export type Brokers = Place & Pick<LocalBroker, 'pids'>;
 
 export type PairRun = Awaited<ReturnType<typeof benchPair>>;
 
@@ -83,7 +83,7 @@ const byBroker = (figures: number[]): Record<string, number> =>
 /** The pair, as built and at default settings, on topics of its own. Times of answers in microseconds, of outcomes in milliseconds. */
 export const benchPair = async (broker: Brokers, { warmup, seconds, profile }: Durations & { profile: boolean }) => {
   const stage = await createStage({
-    name: 'bench', brokers: broker.brokers, random: createRandom(1), perSecond: 0, appendTime: true,
+    name: 'bench', ...placeOf(broker), random: createRandom(1), perSecond: 0, appendTime: true,
     env: { NODE_ENV: 'production' }, ...(profile && { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] }),
   });
   try {
@@ -104,7 +104,7 @@ export const benchPair = async (broker: Brokers, { warmup, seconds, profile }: D
     const micros = await atRate(stage.a.url, RATE);
     const rateTo = Date.now();
     await stage.settle();
-    const seen = await outcomes(broker.brokers, stage);
+    const seen = await outcomes(stage);
     return {
       pids,
       saturation,
@@ -129,7 +129,7 @@ export const budgetsOf = ({ pids, cpuUsPerOrder: { a, b } }: PairRun) => ({
 /** From order to outcome at 200 orders/s with a gateway that is always there, in milliseconds: no backoff in the figures. */
 export const benchWithoutOutages = async (broker: LocalBroker) => {
   const stage = await createStage({
-    name: 'bench-no-outages', brokers: broker.brokers, random: createRandom(1), perSecond: 0, appendTime: true,
+    name: 'bench-no-outages', ...placeOf(broker), random: createRandom(1), perSecond: 0, appendTime: true,
     env: { NODE_ENV: 'production', PAYMENT_TRANSIENT_RATE: '0' },
   });
   try {
@@ -140,7 +140,7 @@ export const benchWithoutOutages = async (broker: LocalBroker) => {
     await atRate(stage.a.url, RATE);
     const to = Date.now();
     await stage.settle();
-    return (await outcomes(broker.brokers, stage)).latencies(from, to);
+    return (await outcomes(stage)).latencies(from, to);
   } finally {
     await stage.close();
   }

@@ -1,11 +1,12 @@
 import type { LocalCluster, Routes } from '../lib/cluster';
 import { freePort } from '../lib/ports';
-import { withLocalCluster } from '../lib/scratch-broker';
+import { withLocalCluster, type Kind } from '../lib/scratch-broker';
 import { createLeaders, type Leaders } from './leaders';
+import type { Drill } from './drills';
 import { startProxy, type Proxy } from './proxy';
 import { createRandom } from './random';
-import { runDrill, type Result } from './run';
-import type { Stage } from './stage';
+import { exceeded, runDrill, type Result } from './run';
+import { placeOf, type Stage } from './stage';
 
 export type ClusterStage = Stage & {
   cluster: LocalCluster;
@@ -26,8 +27,8 @@ export type ClusterDrill = {
   quickSeconds?: number;
   /** Stands behind proxies that can cut this broker off. */
   cutOff?: number;
-  /** The longest time without an accepted order that it may take: of all, and of the partitions that were not hit. */
-  limitMs?: { whole?: number; others?: number };
+  /** Beside what `Drill` may limit: the time without an accepted order of the partitions that were not hit. */
+  limitMs?: Drill['limitMs'] & { others?: number };
   faults: (stage: ClusterStage) => Promise<number>;
 };
 
@@ -36,8 +37,6 @@ export type ClusterResult = Result & { hitOutageMs: number; otherOutageMs: numbe
 const PARTITIONS = [0, 1, 2];
 /** Enough for every order that waits for a partition without a leader: the load must not stand still because of them. */
 const CONNECTIONS = 8_192;
-
-const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 
 /** Ports in front of everything that goes to the broker `id` and of what its controller says to the others. */
 const createCut = (id: number) => {
@@ -69,12 +68,10 @@ const playOn = async (
   let hit = PARTITIONS;
   const others = (): number[] => PARTITIONS.filter((partition) => !hit.includes(partition));
   const outages = { hitOutageMs: 0, otherOutageMs: 0 };
-  const exceeded = (what: string, ms: number, allowed = Infinity): string[] =>
-    (ms > allowed ? [`${what} was accepted for ${seconds(ms)}; ${seconds(allowed)} are allowed`] : []);
   await cluster.start();
-  const on = { brokers: cluster.brokers, random: createRandom(seed), connections: CONNECTIONS };
+  const on = { ...placeOf(cluster), random: createRandom(seed), connections: CONNECTIONS };
   const result = await runDrill(drill, on, async (stage) => {
-    const leaders = createLeaders({ brokers: cluster.brokers, topics: Object.values(stage.topics) });
+    const leaders = createLeaders({ reach: cluster.reach, topics: Object.values(stage.topics) });
     await leaders.untilInSync();
     const leading = new Set((await leaders.placed([stage.topics.orders])).map(({ leader }) => leader));
     if (leading.size < cluster.nodes.length) throw new Error(`orders is led by ${leading.size} of ${cluster.nodes.length} brokers`);
@@ -83,16 +80,15 @@ const playOn = async (
     return faults;
   }, ({ load }) => {
     Object.assign(outages, { hitOutageMs: load.longestOutageOf(hit), otherOutageMs: load.longestOutageOf(others()) });
-    return [
-      ...exceeded('no order', load.longestOutageMs(), drill.limitMs?.whole),
-      ...exceeded('no order of a partition that was not hit', outages.otherOutageMs, drill.limitMs?.others),
-    ];
+    return exceeded('no order of a partition that was not hit was accepted', outages.otherOutageMs, drill.limitMs?.others);
   });
   return { ...result, ...outages };
 };
 
 /** Plays drills one after the other on one cluster; those that cut a broker off have one of their own. */
-export const playClusterDrills = async (drills: ClusterDrill[], seed: number, tell: (result: ClusterResult) => void): Promise<void> => {
+export const playClusterDrills = async (
+  drills: ClusterDrill[], seed: number, kind: Kind, tell: (result: ClusterResult) => void,
+): Promise<void> => {
   const announce = ({ name, what }: ClusterDrill): void => console.log(`${name}: ${what}`);
   const shared = drills.filter(({ cutOff }) => cutOff === undefined);
   if (shared.length > 0) await withLocalCluster(async (cluster) => {
@@ -100,13 +96,13 @@ export const playClusterDrills = async (drills: ClusterDrill[], seed: number, te
       announce(drill);
       tell(await playOn(cluster, drill, seed, () => undefined));
     }
-  });
+  }, kind);
   for (const drill of drills) {
     if (drill.cutOff === undefined) continue;
     announce(drill);
     const { routes, setCut, close } = createCut(drill.cutOff);
     try {
-      tell(await withLocalCluster((cluster) => playOn(cluster, drill, seed, setCut), routes));
+      tell(await withLocalCluster((cluster) => playOn(cluster, drill, seed, setCut), { ...kind, routes }));
     } finally {
       close();
     }

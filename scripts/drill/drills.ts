@@ -20,6 +20,8 @@ export type Drill = {
   quick?: boolean;
   perSecond: number;
   seconds: number;
+  /** The longest time without an accepted order, and without an outcome, that it may take. */
+  limitMs?: { whole?: number; outcomes?: number };
   env?: Record<string, string>;
   /** The services reach the broker through the runner's TCP proxy. */
   proxied?: boolean;
@@ -143,8 +145,8 @@ const expectDone = async (redrive: DltRun): Promise<void> => {
 
 /** Kills a redrive half-way and runs it again: then each of the dead letters that it had chosen must have been put back. */
 const redriveKilled = async (stage: Stage): Promise<void> => {
-  const { brokers, topics, dlt } = stage;
-  const chosen = (await readTopic(brokers, topics.deadLetters)).map(({ partition, offset }) => `${partition}:${offset}`);
+  const { reach, topics, dlt } = stage;
+  const chosen = (await readTopic(reach, topics.deadLetters)).map(({ partition, offset }) => `${partition}:${offset}`);
   const before = await ordersHeld(stage);
   const killed = dlt(['redrive', '--all', '--yes', '--rate', '100']);
   await waitFor('half of the redrive', async () => await ordersHeld(stage) - before >= chosen.length / 2);
@@ -152,7 +154,7 @@ const redriveKilled = async (stage: Stage): Promise<void> => {
   const { code } = await killed.ended;
   if (code !== null) throw new Error(`the redrive was done, with exit code ${code}, before it could be killed`);
   await expectDone(dlt(['redrive', '--all', '--yes']));
-  const putBack = new Set((await readTopic(brokers, topics.orders)).map((record) => headerOf(record, 'redrive-of')));
+  const putBack = new Set((await readTopic(reach, topics.orders)).map((record) => headerOf(record, 'redrive-of')));
   const left = chosen.filter((position) => !putBack.has(position));
   if (left.length > 0) throw new Error(`${left.length} dead letters were not put back, such as ${left.slice(0, 3).join(', ')}`);
 };
@@ -344,12 +346,12 @@ export const drills: Drill[] = [
   },
   {
     name: 'shutdown', what: 'SIGTERM to each service: exit 0 within 10 s; a second signal ends at once', quick: true, perSecond: 200, seconds: 12,
-    faults: async ({ a, b, brokers, topics, committedOffsets }) => {
+    faults: async ({ a, b, reach, topics, committedOffsets }) => {
       for (const service of [b, a]) {
         await sleep(1_500);
         expectExit(service.name, await service.stop());
         if (service === b) {
-          const left = await handledNotCommitted(brokers, topics, await committedOffsets());
+          const left = await handledNotCommitted(reach, topics, await committedOffsets());
           if (left.length > 0) throw new Error(`service-b ended on SIGTERM with ${left.length} handled records uncommitted: ${left.slice(0, 5).join(', ')}`);
         }
         service.start();

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createGap } from './gap';
 import type { Load } from './load';
+import type { Reach } from '../lib/reach';
 import { readTopic, type TopicRecord } from './read-topic';
 
 export type Topics = { orders: string; payments: string; deadLetters: string };
@@ -98,13 +99,13 @@ const checkPutBack = (orders: TopicRecord[], deadLetters: TopicRecord[], redrive
 };
 
 /** Records of `orders` that have an outcome and lie at or behind the group's committed offset: after a clean shutdown there is none. */
-export const handledNotCommitted = async (brokers: string, topics: Topics, committed: Map<number, number>): Promise<string[]> => {
-  const paid = new Set((await readTopic(brokers, topics.payments)).map(({ key }) => key?.toString()));
-  const dead = new Set((await readTopic(brokers, topics.deadLetters)).map((record) => {
+export const handledNotCommitted = async (reach: Reach, topics: Topics, committed: Map<number, number>): Promise<string[]> => {
+  const paid = new Set((await readTopic(reach, topics.payments)).map(({ key }) => key?.toString()));
+  const dead = new Set((await readTopic(reach, topics.deadLetters)).map((record) => {
     const { originalPartition, originalOffset } = json(record) as DeadLetter;
     return `${originalPartition}/${originalOffset}`;
   }));
-  return (await readTopic(brokers, topics.orders))
+  return (await readTopic(reach, topics.orders))
     .filter(({ partition, offset }) => offset >= (committed.get(partition) ?? 0))
     .filter((record) => dead.has(`${record.partition}/${record.offset}`) || paid.has(orderIdOf(record)))
     .map(({ partition, offset }) => `${partition}/${offset}`);
@@ -121,13 +122,13 @@ type Terms = {
 };
 
 /** Reads the three topics with an independent client and judges them. */
-export const checkInvariants = async ({ brokers, topics, ...more }: Terms & {
-  brokers: string;
+export const checkInvariants = async ({ reach, topics, ...more }: Terms & {
+  reach: Reach;
   topics: Topics;
   load: Load;
 }): Promise<Judged> => {
   const [orders, payments, deadLetters] = [
-    await readTopic(brokers, topics.orders), await readTopic(brokers, topics.payments), await readTopic(brokers, topics.deadLetters),
+    await readTopic(reach, topics.orders), await readTopic(reach, topics.payments), await readTopic(reach, topics.deadLetters),
   ];
   return judge({ orders, payments, deadLetters, ...more });
 };

@@ -1,7 +1,9 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { connect as connectTls } from 'node:tls';
 import { Kafka, logLevel } from 'kafkajs';
 import { waitFor } from '../lib/process';
+import { clientSettings, sslOf, type Reach } from '../lib/reach';
 import type { Random } from './random';
 
 type Placed = { topic: string; partition: number; leader: number; replicas: number[]; isr: number[] };
@@ -12,9 +14,10 @@ export type Leaders = ReturnType<typeof createLeaders>;
 const electRequest = Buffer.from(['00000012', '002b', '0000', '00000001', 'ffff', 'ffffffff', '00001388'].join(''), 'hex');
 
 /** Gives each partition to its preferred leader, the first of its replicas, as `kafka-leader-election` does; any broker passes it on. */
-const electPreferred = async (address: string): Promise<void> => {
-  const [host, port] = address.split(':');
-  const socket = connect(Number(port), host);
+const electPreferred = async (address: string, tls: Reach['tls']): Promise<void> => {
+  const [host = '', port] = address.split(':');
+  const at = { host, port: Number(port) };
+  const socket = tls ? connectTls({ ...at, ...sslOf(tls) }) : connect(at);
   socket.setTimeout(3_000, () => socket.destroy(new Error(`${address} does not answer`)));
   try {
     socket.write(electRequest);
@@ -28,9 +31,9 @@ const electPreferred = async (address: string): Promise<void> => {
 const hashCode = (text: string): number => [...text].reduce((hash, char) => (Math.imul(31, hash) + char.charCodeAt(0)) | 0, 0);
 
 /** Who leads what in a cluster, and ways to change it. Asks anew each time: a client that is kept goes on with what it knew. */
-export const createLeaders = ({ brokers, topics }: { brokers: string; topics: string[] }) => {
+export const createLeaders = ({ reach, topics }: { reach: Reach; topics: string[] }) => {
   const kafka = new Kafka({
-    brokers: brokers.split(','), clientId: 'drill-leaders', logLevel: logLevel.NOTHING, connectionTimeout: 1_000, requestTimeout: 3_000,
+    ...clientSettings(reach), clientId: 'drill-leaders', logLevel: logLevel.NOTHING, connectionTimeout: 1_000, requestTimeout: 3_000,
     retry: { retries: 2 },
   });
   const withAdmin = async <T>(use: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> => {
@@ -54,7 +57,7 @@ export const createLeaders = ({ brokers, topics }: { brokers: string; topics: st
       })).filter(({ partitionAssignment }) => partitionAssignment.length > 0),
     }));
   const elect = async (): Promise<void> => {
-    for (const address of brokers.split(',')) if (await electPreferred(address).then(() => true, () => false)) return;
+    for (const address of reach.brokers.split(',')) if (await electPreferred(address, reach.tls).then(() => true, () => false)) return;
   };
 
   return {

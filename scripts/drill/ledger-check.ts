@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createBooks, readEntries, type Charge } from '../provider/books';
 import type { Topics } from './invariants';
+import type { Reach } from '../lib/reach';
 import { readTopic } from './read-topic';
 
 type Payment = { data: { orderId: string; amount: number; currency: string } };
@@ -26,15 +27,15 @@ const readLedger = async (file: string): Promise<Charge[]> => {
  * @returns what is broken, in words; `lost` counts paid orders with a dead letter that names their charge: its answer was lost until the
  *   retries were over
  */
-export const compareWithLedger = async ({ brokers, topics, ledger, allPaid }: {
-  brokers: string;
+export const compareWithLedger = async ({ reach, topics, ledger, allPaid }: {
+  reach: Reach;
   topics: Topics;
   ledger: string;
   allPaid: boolean;
 }): Promise<{ violations: string[]; charges: number; lost: number; messages: string[] }> => {
   const approved = (await readLedger(ledger)).filter(({ status }) => status === 'approved');
   const valuesOf = async <T>(topic: string): Promise<T[]> =>
-    (await readTopic(brokers, topic)).map(({ value }) => JSON.parse(value?.toString() ?? 'null') as T);
+    (await readTopic(reach, topic)).map(({ value }) => JSON.parse(value?.toString() ?? 'null') as T);
   const paid = groupBy((await valuesOf<Payment>(topics.payments)).map(({ data }) => data), ({ orderId }) => orderId);
   const letters = groupBy(await valuesOf<DeadLetter>(topics.deadLetters), ({ originalKey }) => originalKey ?? '');
   const charged = groupBy(approved, ({ reference }) => reference);

@@ -1,6 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { consoleConsumerOptions, kcatOptions, type Reach } from '../lib/reach';
 
 /**
  * A record as an independent client read it: kcat where it is installed, else Kafka's own console consumer. In headers one character stands
@@ -38,8 +39,8 @@ type KcatRecord = {
   partition: number; offset: number; ts: number; headers?: (string | null)[]; key: string | null; payload: string | null;
 };
 
-const byKcat = async (brokers: string, topic: string): Promise<TopicRecord[]> => {
-  const { stdout } = await run('kcat', ['-b', brokers, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J'],
+const byKcat = async (reach: Reach, topic: string): Promise<TopicRecord[]> => {
+  const { stdout } = await run('kcat', [...kcatOptions(reach), '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J'],
     { encoding: 'latin1', maxBuffer: OUTPUT_LIMIT });
   return stdout.split('\n').slice(0, -1).map((line) => {
     const { partition, offset, ts, headers = [], key, payload } = JSON.parse(line) as KcatRecord;
@@ -49,13 +50,13 @@ const byKcat = async (brokers: string, topic: string): Promise<TopicRecord[]> =>
   });
 };
 
-const byConsoleConsumer = async (brokers: string, topic: string): Promise<TopicRecord[]> => {
+const byConsoleConsumer = async (reach: Reach, topic: string): Promise<TopicRecord[]> => {
   const [mark, nextHeader, noValue] = [newMark(), newMark(), newMark()];
   const properties = Object.entries({
     'print.partition': 'true', 'print.offset': 'true', 'print.timestamp': 'true', 'print.headers': 'true', 'print.key': 'true',
     'key.separator': mark, 'headers.separator': nextHeader, 'line.separator': `${mark}\n`, 'null.literal': noValue,
   }).flatMap(([name, value]) => ['--property', `${name}=${value}`]);
-  const { stdout } = await run('bash', [kafkaSh, 'console-consumer', '--bootstrap-server', brokers, '--topic', topic, '--from-beginning',
+  const { stdout } = await run('bash', [kafkaSh, 'console-consumer', ...consoleConsumerOptions(reach), '--topic', topic, '--from-beginning',
     '--timeout-ms', '5000', ...properties], { encoding: 'latin1', maxBuffer: OUTPUT_LIMIT });
   const textOf = (text: string): string | null => (text === noValue ? null : text);
   const headerOf = (text: string): TopicRecord['headers'][number] => {
@@ -72,5 +73,5 @@ const byConsoleConsumer = async (brokers: string, topic: string): Promise<TopicR
 };
 
 /** Every record of a topic, from its beginning to its end of now. */
-export const readTopic = (brokers: string, topic: string): Promise<TopicRecord[]> =>
-  (hasKcat() ? byKcat : byConsoleConsumer)(brokers, topic);
+export const readTopic = (reach: Reach, topic: string): Promise<TopicRecord[]> =>
+  (hasKcat() ? byKcat : byConsoleConsumer)(reach, topic);

@@ -43,6 +43,12 @@ const atTheEnd = async (stage: Stage, drill: Pick<Drill, 'env'>, beside: Beside 
   return { settleSeconds, duplicates, outcomeGapMs, ...counts, violations };
 };
 
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
+
+/** In words, if something did not happen for longer than allowed. */
+export const exceeded = (what: string, ms: number, allowed = Infinity): string[] =>
+  (ms > allowed ? [`${what} for ${seconds(ms)}; ${seconds(allowed)} are allowed`] : []);
+
 /**
  * Plays a drill on a stage of its own: load and faults side by side, then what the invariants say.
  * @param faults returns how many it injected; it throws, with a sentence, when something it expects does not come
@@ -64,7 +70,11 @@ export const runDrill = async (
     const [, injected] = await Promise.all([loading, faults(stage)]);
     Object.assign(result, await atTheEnd(stage, drill, beside));
     result.faults = injected;
-    result.violations.push(...await andThen(stage));
+    result.violations.push(
+      ...exceeded('no order was accepted', stage.load.longestOutageMs(), drill.limitMs?.whole),
+      ...exceeded('no order had its outcome', result.outcomeGapMs, drill.limitMs?.outcomes),
+      ...await andThen(stage),
+    );
   } catch (error) {
     result.violations.push(...stage.load.violations, error instanceof Error ? error.message : String(error));
   } finally {

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
+import type { LocalBroker } from '../lib/broker';
+import { give, listedGrants, renameGrants } from '../lib/grants';
 import { waitFor, type Exit } from '../lib/process';
+import { clientSettings } from '../lib/reach';
 import { listedTopics } from '../lib/topics';
 import { createLoad } from './load';
 import type { CommitSample, Topics } from './invariants';
@@ -9,6 +12,10 @@ import type { Random } from './random';
 import { startDlt, startService, type DltRun, type Service } from './service';
 
 export type Stage = Awaited<ReturnType<typeof createStage>>;
+
+/** Where a stage is: one broker or three, secured or not. */
+export type Place = Pick<LocalBroker, 'brokers' | 'reach' | 'security'>;
+export const placeOf = ({ brokers, reach, security }: Place): Place => ({ brokers, reach, security });
 
 /** The configs that `kafka/topics.conf` gives a topic, and more. */
 const configsOf = (topic: string, more: { name: string; value: string }[]): { name: string; value: string }[] =>
@@ -19,13 +26,16 @@ const configsOf = (topic: string, more: { name: string; value: string }[]): { na
  * Offsets that service-b commits are sampled all the while.
  */
 export const createStage = async ({
-  name, brokers, advertised = brokers, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [], env = {},
+  name, brokers, reach = { brokers }, security, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [], env = {},
   replicas: wanted = 1,
 }: {
   name: string;
+  /** Where the services find the brokers. */
   brokers: string;
-  /** Where the services find the broker, if not at its own address. */
-  advertised?: string;
+  /** How the drill itself does, if otherwise. */
+  reach?: Place['reach'];
+  /** Of secured brokers: each service is a principal of its own, with the rights of `kafka/acls.conf` on the topics and groups of the stage. */
+  security?: Place['security'];
   proxy?: Proxy;
   random: Random;
   perSecond: number;
@@ -42,7 +52,7 @@ export const createStage = async ({
   const suffix = `${name}-${Date.now()}`;
   const topics: Topics = { orders: `orders.${suffix}`, payments: `payments.${suffix}`, deadLetters: `orders.DLT.${suffix}` };
   const groups = { a: `a.${suffix}`, b: `b.${suffix}` };
-  const kafka = new Kafka({ brokers: brokers.split(','), clientId: 'drill', logLevel: logLevel.NOTHING, requestTimeout: 10_000, retry: { retries: 8 } });
+  const kafka = new Kafka({ ...clientSettings(reach), clientId: 'drill', logLevel: logLevel.NOTHING, requestTimeout: 10_000, retry: { retries: 8 } });
   const admin = kafka.admin();
   await admin.connect();
   const stamps = appendTime ? [{ name: 'message.timestamp.type', value: 'LogAppendTime' }] : [];
@@ -56,18 +66,24 @@ export const createStage = async ({
     // A loaded broker takes its time to learn of a topic that its controller has created.
     await waitFor(`the leaders of ${topic}`, () => hasLeaders().catch(() => false));
   };
+  /** What the principals may do here. */
+  const grants = renameGrants(listedGrants(), {
+    'orders': topics.orders, 'payments': topics.payments, 'orders.DLT': topics.deadLetters,
+    'service-a-consumers': groups.a, 'service-b-consumers': groups.b,
+  });
+  if (security) await give(admin, grants);
   await createTopic(topics.orders, settings.orders);
   await createTopic(topics.payments, settings.payments);
   await createTopic(topics.deadLetters, settings.deadLetters);
 
   const shared = {
-    KAFKA_BROKERS: advertised,
+    KAFKA_BROKERS: brokers,
     ORDERS_TOPIC: topics.orders, PAYMENTS_TOPIC: topics.payments, DLT_TOPIC: topics.deadLetters,
     LOG_LEVEL: 'info', ...env,
   };
-  const envB = { ...shared, KAFKA_GROUP_ID: groups.b };
+  const envB = { ...shared, ...security?.credentials('service-b'), ...security?.credentials('dlt', 'DLT'), KAFKA_GROUP_ID: groups.b };
   const startB = () => startService('service-b', envB, nodeArgs);
-  const envA = { ...shared, KAFKA_GROUP_ID: groups.a };
+  const envA = { ...shared, ...security?.credentials('service-a'), KAFKA_GROUP_ID: groups.a };
   const replicas = await Promise.all(Array.from({ length: wanted }, () => startService('service-a', envA, nodeArgs)));
   const a = replicas[0]!;
   const members = [await startB()];
@@ -113,7 +129,7 @@ export const createStage = async ({
   };
 
   return {
-    topics, groups, admin, kafka, brokers, proxy, a, replicas, members, load, random, commits, committedOffsets, sampleCommits, envA,
+    topics, groups, admin, kafka, brokers, reach, security, grants, proxy, a, replicas, members, load, random, commits, committedOffsets, sampleCommits, envA,
     b: members[0]!,
     addMember: async (): Promise<Service> => {
       const member = await startB();

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Admin } from 'kafkajs';
 import { query } from '../lib/postgres';
 import { countShown, foldTopics, readOrders, type OrderRow } from './fold';
+import type { Reach } from '../lib/reach';
 import { headerOf, type Topics } from './invariants';
 import { readTopic, type TopicRecord } from './read-topic';
 
@@ -25,14 +26,14 @@ const eventsOf = (orders: TopicRecord[]): string[] => {
  * Holds the tables of service-a against a fold of the topics that shares no code with it.
  * @returns what differs, in words, and how many orders were compared
  */
-export const compareWithTables = async ({ url, brokers, topics, admin }: {
+export const compareWithTables = async ({ url, reach, topics, admin }: {
   url: string;
-  brokers: string;
+  reach: Reach;
   topics: Topics;
   admin: Pick<Admin, 'fetchTopicOffsets'>;
 }): Promise<{ violations: string[]; orders: number }> => {
   const [orders, payments, deadLetters] = [
-    await readTopic(brokers, topics.orders), await readTopic(brokers, topics.payments), await readTopic(brokers, topics.deadLetters),
+    await readTopic(reach, topics.orders), await readTopic(reach, topics.payments), await readTopic(reach, topics.deadLetters),
   ];
   const expected = foldTopics({ orders, payments, deadLetters });
   const rows = await query(url, ORDERS) as (Omit<OrderRow, 'failure'> & { failure: string | null })[];

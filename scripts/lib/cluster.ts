@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { createNode, fetchKafka, readSettings, type KafkaNode } from './kafka-node';
 import { freePort } from './ports';
 import type { Log } from './process';
+import type { Reach } from './reach';
+import { createSecurity } from './security';
 import { createTopics } from './topics';
 
 export type LocalCluster = Awaited<ReturnType<typeof startLocalCluster>>;
@@ -34,15 +36,19 @@ const lastElected = ({ logDir }: KafkaNode): { leaderId: number; leaderEpoch: nu
  * Runs three real brokers, each also a controller, as child processes: the settings of Compose's overlay, the same topics. It needs and
  * rejects what `startLocalBroker` does. Resolves once clients can work with each.
  * @param logOf where the output of a node goes
+ * @param secrets, settings as of `startLocalBroker`
  * @param ports of the brokers, in the order of their node ids; free ones by default
  */
-export const startLocalCluster = async ({ dataDir, ports, routes = direct, logOf }: {
+export const startLocalCluster = async ({ dataDir, ports, routes = direct, secrets, settings = {}, logOf }: {
   dataDir: string;
   ports?: number[];
   routes?: Routes;
+  secrets?: string;
+  settings?: Record<string, string>;
   logOf: (id: number) => Log;
 }) => {
   await fetchKafka(logOf(1));
+  const security = secrets === undefined ? undefined : await createSecurity(secrets);
   const ids = Array.from({ length: CLUSTER_SIZE }, (_, i) => i + 1);
   const controllerPorts = await inOrder(ids, freePort);
   const nodes = await inOrder(ids, async (id) => {
@@ -52,9 +58,10 @@ export const startLocalCluster = async ({ dataDir, ports, routes = direct, logOf
       return `${to}@127.0.0.1:${to === id ? controllerPort : await routes.controller(id, to, controllerPort)}`;
     });
     return createNode({
-      id, dataDir: resolve(dataDir, String(id)), settings: readSettings('broker.env', 'cluster.env'), port,
-      advertisedPort: await routes.client(id, port), controllerPort: controllerPorts[id - 1]!, voters: voters.join(','),
-      isUp: createTopics, log: logOf(id),
+      id, dataDir: resolve(dataDir, String(id)),
+      settings: { ...readSettings('broker.env', 'cluster.env', ...(security ? ['secure.env'] : [])), ...settings },
+      port, route: (own) => routes.client(id, own), controllerPort: controllerPorts[id - 1]!, voters: voters.join(','),
+      security, isUp: createTopics, log: logOf(id),
     });
   });
   const stop = async (): Promise<void> => {
@@ -64,14 +71,20 @@ export const startLocalCluster = async ({ dataDir, ports, routes = direct, logOf
   const start = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.start()));
   };
+  // Any of them for a start: whoever is away, another one is there.
+  const reach: Reach = { ...nodes[0]!.reach, brokers: nodes.map((node) => node.reach.brokers).join(',') };
   try {
     await start();
+    await security?.writeAccess(reach);
   } catch (error) {
     await stop();
     throw error;
   }
   return {
     brokers: nodes.map(({ address }) => address).join(','),
+    /** How these scripts reach them. */
+    reach,
+    security,
     nodes,
     node: (id: number): KafkaNode => nodes[id - 1]!,
     pids: () => nodes.map((node) => node.pid()!),

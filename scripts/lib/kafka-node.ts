@@ -3,8 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { assertFree } from './ports';
+import { assertFree, freePort } from './ports';
 import { startChild, waitFor, type Child, type Log } from './process';
+import type { Reach } from './reach';
+import type { Security } from './security';
 import { settingLines, splitAtEquals } from './settings';
 
 export type KafkaNode = Awaited<ReturnType<typeof createNode>>;
@@ -41,33 +43,49 @@ export const fetchKafka = async (log: Log): Promise<void> => {
 /**
  * One broker and controller, as a child process on the settings that Compose uses. What was written is kept in `dataDir` over `stop`,
  * `kill` and `start`. It is not running yet.
+ * Where it is secured, BROKER is a listener beside the clients' one: for other brokers and these scripts.
  */
-export const createNode = async ({ id, dataDir, settings, port, advertisedPort = port, controllerPort, voters, isUp, log }: {
+export const createNode = async ({ id, dataDir, settings, port, route, controllerPort, voters, security, isUp, log }: {
   id: number;
   dataDir: string;
   settings: Record<string, string>;
   port: number;
-  /** What clients and other brokers are sent to, where something stands between them and this one. */
-  advertisedPort?: number;
+  /** The port that clients and other brokers are sent to instead of one of its own, where something stands in between. */
+  route: (port: number) => Promise<number>;
   controllerPort: number;
   /** All controllers as this one finds them. */
   voters: string;
-  /** Whether clients can work with the broker at this address. */
-  isUp: (address: string) => Promise<boolean>;
+  security?: Security | undefined;
+  /** Whether clients can work with the broker that is reached so. */
+  isUp: (reach: Reach) => Promise<boolean>;
   log: Log;
 }) => {
   await assertFree(port);
   const address = `127.0.0.1:${port}`;
   const propertiesFile = resolve(dataDir, 'server.properties');
   const logDir = resolve(dataDir, 'data');
-  const { CLUSTER_ID: clusterId = '', KAFKA_HEAP_OPTS: heap = '', BROKER_NODES: _names, ...kafkaSettings } = settings;
+  const { CLUSTER_ID: clusterId = '', KAFKA_HEAP_OPTS: heap = '', BROKER_NODES: names = '', ...kafkaSettings } = settings;
+  const listeners = [{ name: 'CLIENT', port }];
+  let reach: Reach = { brokers: address };
+  let files = {};
+  if (security !== undefined) {
+    const brokerPort = await freePort();
+    const pem = security.pemOf(names.split(',')[id - 1]!);
+    listeners.push({ name: 'BROKER', port: brokerPort });
+    reach = { brokers: `127.0.0.1:${brokerPort}`, tls: { ca: security.ca, pem } };
+    files = { 'ssl.keystore.location': pem, 'ssl.truststore.location': security.ca };
+  }
+  const addresses = listeners.map((listener) => `${listener.name}://127.0.0.1:${listener.port}`);
+  const advertised: string[] = [];
+  for (const listener of listeners) advertised.push(`${listener.name}://127.0.0.1:${await route(listener.port)}`);
   const properties = {
     ...Object.fromEntries(Object.entries(kafkaSettings).map(([name, value]) => [toProperty(name), value])),
     'node.id': id,
-    'listeners': `CLIENT://${address},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `CLIENT://127.0.0.1:${advertisedPort}`,
+    'listeners': [...addresses, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
+    'advertised.listeners': advertised.join(','),
     'controller.quorum.voters': voters,
     'log.dirs': logDir,
+    ...files,
   };
   await mkdir(dataDir, { recursive: true });
   await writeFile(propertiesFile, Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''));
@@ -77,6 +95,8 @@ export const createNode = async ({ id, dataDir, settings, port, advertisedPort =
   return {
     id,
     address,
+    /** How these scripts reach it. */
+    reach,
     logDir,
     pid: () => child?.pid,
     /** Resolves when the present process ends, whoever ended it. */
@@ -99,7 +119,7 @@ export const createNode = async ({ id, dataDir, settings, port, advertisedPort =
       try {
         await waitFor(`the broker at ${address}`, async () => {
           if (!started.running()) throw new Error(`The broker stopped while starting:\n${lines.join('\n')}`);
-          return isUp(address);
+          return isUp(reach);
         }, { timeoutMs: 60_000, intervalMs: 50 });
       } catch (error) {
         await started.stop(1_000);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLocalBroker } from './broker';
+import { startLocalBroker, type LocalBroker } from './broker';
 import { startLocalCluster } from './cluster';
 import type { KafkaNode } from './kafka-node';
 import { ensureDatabase, startLocalPostgres } from './postgres';
@@ -31,16 +31,22 @@ const keep = (servers: { server: Keepable; log: Log }[]): Kept => {
 };
 
 /** One broker for each port. */
-export const keepBrokers = async ({ ports, dataDir, logOf }: {
+export const keepBrokers = async ({ ports, dataDir, secrets, logOf }: {
   ports: number[];
   dataDir: string;
+  /** The folder of the secrets: the brokers are secured. */
+  secrets?: string | undefined;
   logOf: (id: number) => Log;
-}): Promise<Kept> => {
+}): Promise<Kept & Pick<LocalBroker, 'reach' | 'security'>> => {
   logOf(1)(`starting Apache Kafka at ${ports.map((port) => `127.0.0.1:${port}`).join(',')}`);
-  const nodes: KafkaNode[] = ports.length === 1
-    ? [await startLocalBroker({ dataDir, port: ports[0]!, log: logOf(1) })]
-    : (await startLocalCluster({ dataDir, ports, logOf })).nodes;
-  return keep(nodes.map((server) => ({ server, log: logOf(server.id) })));
+  const kept = (nodes: KafkaNode[]): Kept => keep(nodes.map((server) => ({ server, log: logOf(server.id) })));
+  const secured = secrets === undefined ? {} : { secrets };
+  if (ports.length === 1) {
+    const broker = await startLocalBroker({ dataDir, port: ports[0]!, ...secured, log: logOf(1) });
+    return { ...kept([broker]), reach: broker.reach, security: broker.security };
+  }
+  const { nodes, reach, security } = await startLocalCluster({ dataDir, ports, ...secured, logOf });
+  return { ...kept(nodes), reach, security };
 };
 
 /** A PostgreSQL with one database, which is made if it is not there. */

@@ -5,6 +5,8 @@ import { startLocalBroker, type LocalBroker } from './broker';
 import { startLocalCluster, type LocalCluster, type Routes } from './cluster';
 
 type Ports = { port?: number; advertisedPort?: number };
+/** What scratch brokers are to be: secured or not, and what they have otherwise than Compose's. */
+export type Kind = { secure?: boolean; settings?: Record<string, string> };
 type Scratch<B> = { broker: B; remove: () => Promise<void> };
 
 /** Starts what keeps records in a folder that goes when it is removed. */
@@ -20,6 +22,9 @@ const startScratch = async <B extends { stop: () => Promise<void> }>(start: (dat
   }
 };
 
+const optionsOf = (dataDir: string, { secure = false, settings = {} }: Kind) =>
+  ({ dataDir, settings, ...(secure && { secrets: join(dataDir, 'secrets') }) });
+
 const within = async <B, T>({ broker, remove }: Scratch<B>, use: (broker: B) => Promise<T>): Promise<T> => {
   try {
     return await use(broker);
@@ -29,13 +34,17 @@ const within = async <B, T>({ broker, remove }: Scratch<B>, use: (broker: B) => 
 };
 
 /** Starts a broker whose records go when it is removed. */
-export const startScratchBroker = (ports: Ports = {}): Promise<Scratch<LocalBroker>> =>
-  startScratch((dataDir) => startLocalBroker({ dataDir, log: () => undefined, ...ports }));
+export const startScratchBroker = ({ port, advertisedPort, ...kind }: Ports & Kind = {}): Promise<Scratch<LocalBroker>> =>
+  startScratch((dataDir) => startLocalBroker({
+    ...optionsOf(dataDir, kind), log: () => undefined, ...(port !== undefined && { port }), ...(advertisedPort !== undefined && { advertisedPort }),
+  }));
 
 /** Has such a broker for as long as `use` takes. */
-export const withLocalBroker = async <T>(use: (broker: LocalBroker) => Promise<T>, ports?: Ports): Promise<T> =>
-  within(await startScratchBroker(ports), use);
+export const withLocalBroker = async <T>(use: (broker: LocalBroker) => Promise<T>, options?: Ports & Kind): Promise<T> =>
+  within(await startScratchBroker(options), use);
 
 /** Has three brokers whose records go with them, for as long as `use` takes. */
-export const withLocalCluster = async <T>(use: (cluster: LocalCluster) => Promise<T>, routes?: Routes): Promise<T> =>
-  within(await startScratch((dataDir) => startLocalCluster({ dataDir, logOf: () => () => undefined, ...(routes && { routes }) })), use);
+export const withLocalCluster = async <T>(use: (cluster: LocalCluster) => Promise<T>, { routes, ...kind }: Kind & { routes?: Routes } = {}): Promise<T> =>
+  within(await startScratch((dataDir) => startLocalCluster({
+    ...optionsOf(dataDir, kind), logOf: () => () => undefined, ...(routes && { routes }),
+  })), use);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Kafka, logLevel, type ITopicConfig } from 'kafkajs';
+import { clientSettings, type Reach } from './reach';
 import { settingLines, splitAtEquals } from './settings';
 
 const topicsFile = resolve(__dirname, '../../kafka/topics.conf');
@@ -15,9 +16,9 @@ export const parseTopics = (text: string): ITopicConfig[] => settingLines(text).
 /** What `kafka/topics.conf` lists. */
 export const listedTopics = (): ITopicConfig[] => parseTopics(readFileSync(topicsFile, 'utf8'));
 
-const withAdmin = async <T>(brokers: string, use: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> => {
+const withAdmin = async <T>(reach: Reach, use: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> => {
   const kafka = new Kafka({
-    brokers: brokers.split(','),
+    ...clientSettings(reach),
     clientId: 'scripts',
     logLevel: logLevel.NOTHING,
     connectionTimeout: 1_000,
@@ -34,9 +35,9 @@ const withAdmin = async <T>(brokers: string, use: (admin: ReturnType<Kafka['admi
 };
 
 /** Creates what `kafka/topics.conf` lists and the broker does not have; false while the broker cannot do it yet. */
-export const createTopics = async (brokers: string): Promise<boolean> => {
+export const createTopics = async (reach: Reach): Promise<boolean> => {
   try {
-    return await withAdmin(brokers, async (admin) => {
+    return await withAdmin(reach, async (admin) => {
       const present = await admin.listTopics();
       const missing = listedTopics().filter(({ topic }) => !present.includes(topic));
       if (missing.length > 0) await admin.createTopics({ topics: missing });
@@ -48,9 +49,9 @@ export const createTopics = async (brokers: string): Promise<boolean> => {
 };
 
 /** Whether a broker answers there and has every topic of `kafka/topics.conf`. */
-export const hasTopics = async (brokers: string): Promise<boolean> => {
+export const hasTopics = async (reach: Reach): Promise<boolean> => {
   try {
-    const present = await withAdmin(brokers, (admin) => admin.listTopics());
+    const present = await withAdmin(reach, (admin) => admin.listTopics());
     return listedTopics().every(({ topic }) => present.includes(topic));
   } catch {
     return false;

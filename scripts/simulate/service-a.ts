@@ -1,4 +1,4 @@
-import { parseEnv } from '../../service-a/src/config/env';
+import { parseEnv, securityOf } from '../../service-a/src/config/env';
 import { createKafka, topicProbe } from '../../service-a/src/kafka/client';
 import { keyPartitioner } from '../../service-a/src/kafka/partitioner';
 import { createPublisher } from '../../service-a/src/kafka/publisher';
@@ -18,7 +18,7 @@ const nothing = (): void => undefined;
 const silent = { isDebugEnabled: () => false } as unknown as Logger;
 
 // KafkaJS is patched by the first client of a process: the first seed finds it as the later ones do.
-createKafka({ brokers: ['none:1'], clientId: 'none', logger: silent });
+createKafka({ brokers: ['none:1'], clientId: 'none', security: { caFile: undefined, credentials: undefined }, logger: silent });
 
 const noTrail = { log: nothing, close: nothing };
 
@@ -37,7 +37,7 @@ export const createState = (logger: Logger) => {
 export const startServiceA = ({ brokers, place, logger }: { brokers: string[]; place: Place; logger: Logger }) => {
   const env = parseEnv({ KAFKA_BROKERS: brokers.join(',') });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
-  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security: securityOf(env), logger });
   const publisher = createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
     probe: topicProbe(kafka, topics.orders),

@@ -1,4 +1,4 @@
-import { parseEnv } from '../../service-b/src/config/env';
+import { parseEnv, securityOf } from '../../service-b/src/config/env';
 import { createKafka, topicProbe } from '../../service-b/src/kafka/client';
 import { createOrderConsumer } from '../../service-b/src/kafka/consumer';
 import { toDeadLetter } from '../../service-b/src/kafka/dead-letter';
@@ -16,7 +16,7 @@ const nothing = (): void => undefined;
 const silent = { isDebugEnabled: () => false } as unknown as Logger;
 
 // As in service-a.
-createKafka({ brokers: ['none:1'], clientId: 'none', logger: silent });
+createKafka({ brokers: ['none:1'], clientId: 'none', security: { caFile: undefined, credentials: undefined }, logger: silent });
 
 /** service-b as its `index.ts` puts it together, without HTTP, metrics and traces. */
 export const startServiceB = ({ brokers, settings, windowRecords, place, logger }: {
@@ -28,7 +28,7 @@ export const startServiceB = ({ brokers, settings, windowRecords, place, logger 
   logger: Logger;
 }) => {
   const env = parseEnv({ ...settings, KAFKA_BROKERS: brokers.join(',') });
-  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security: securityOf(env), logger });
   const publisherFor = (topic: string) => createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
     probe: topicProbe(kafka, topic),

@@ -27,10 +27,10 @@ describe('Dead letters on a real broker', () => {
   };
   /** How many records of `orders` were put back. */
   const putBack = async (): Promise<number> =>
-    (await readTopic(stage.brokers, stage.topics.orders)).filter((record) => redriveCountOf(record) > 0).length;
+    (await readTopic(stage.reach, stage.topics.orders)).filter((record) => redriveCountOf(record) > 0).length;
   /** The first record of `orders` with this header. */
   const found = async (name: string, value: string): Promise<TopicRecord | undefined> =>
-    (await readTopic(stage.brokers, stage.topics.orders)).find((record) => headerOf(record, name) === value);
+    (await readTopic(stage.reach, stage.topics.orders)).find((record) => headerOf(record, name) === value);
   /** What becomes of a record: its dead letter, as it is listed. */
   const deadLetterOf = async (key: string): Promise<Listed> => {
     let letter: Listed | undefined;
@@ -56,7 +56,7 @@ describe('Dead letters on a real broker', () => {
 
   describe('looking', () => {
     it('When dead letters are listed, then they are those that another client finds in the topic', async () => {
-      const records = await readTopic(stage.brokers, stage.topics.deadLetters);
+      const records = await readTopic(stage.reach, stage.topics.deadLetters);
       expect(records.length).toBeGreaterThan(60);
       const listed = await list();
       expect(listed.map(({ position }) => position).sort()).toEqual(records.map(positionOf).sort());
@@ -88,11 +88,11 @@ describe('Dead letters on a real broker', () => {
 
   describe('putting back', () => {
     it('When there is no terminal to ask at, then more than one is not put back', async () => {
-      const before = (await readTopic(stage.brokers, stage.topics.orders)).length;
+      const before = (await readTopic(stage.reach, stage.topics.orders)).length;
       const { code, stdout, stderr } = await run('redrive', '--all');
       expect([code, stdout]).toEqual([1, []]);
       expect(stderr.join()).toMatch(/^dlt: that would put \d+ dead letters back: add --yes/);
-      expect(await readTopic(stage.brokers, stage.topics.orders)).toHaveLength(before);
+      expect(await readTopic(stage.reach, stage.topics.orders)).toHaveLength(before);
     });
 
     it('When it is stopped by a signal, then it says how far it was, and goes on when it is run again', async () => {
@@ -123,7 +123,7 @@ describe('Dead letters on a real broker', () => {
       expect(stdout).toContain('put back  0');
       expect(stdout.join()).toContain('put back 3 times, the most that REDRIVE_MAX allows');
 
-      const counts = (await readTopic(stage.brokers, stage.topics.orders)).map(redriveCountOf);
+      const counts = (await readTopic(stage.reach, stage.topics.orders)).map(redriveCountOf);
       expect(Math.max(...counts)).toBe(3);
       const views = await Promise.all([...stage.load.accepted.keys()].map(stage.load.look));
       // One in sixteen is declined each time.

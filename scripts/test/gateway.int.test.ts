@@ -91,7 +91,7 @@ describe('The pair with a payment provider, on a real broker', () => {
       messages: [99.99, 5].map((amount) => ({ key: orderId, value: event(anOrder({ orderId, amount })) })),
     });
     await producer.disconnect();
-    const letters = async () => (await readTopic(stage.brokers, stage.topics.deadLetters)).filter(({ key }) => key?.toString() === orderId);
+    const letters = async () => (await readTopic(stage.reach, stage.topics.deadLetters)).filter(({ key }) => key?.toString() === orderId);
     await waitFor('the dead letter', async () => (await letters()).length === 1);
     expect(JSON.parse((await letters())[0]!.value!.toString())).toMatchObject({ errorType: 'PaymentConflictError', retryCount: 0 });
     expect(await finished(orderId)).toMatchObject({ status: 'completed', amount: 99.99 });

@@ -19,7 +19,7 @@ const startJavaBroker = async (): Promise<string> => {
 const startContainer = async (): Promise<string> => {
   const undo = await startDockerBroker();
   try {
-    await waitFor('the kafka container', () => hasTopics(standard), { timeoutMs: 120_000, intervalMs: 500 });
+    await waitFor('the kafka container', () => hasTopics({ brokers: standard }), { timeoutMs: 120_000, intervalMs: 500 });
   } catch (error) {
     await undo();
     throw error;
@@ -30,7 +30,7 @@ const startContainer = async (): Promise<string> => {
 
 const findBroker = async (): Promise<string> => {
   if (process.env.KAFKA_BROKERS) return process.env.KAFKA_BROKERS;
-  if (await hasTopics(standard)) return standard;
+  if (await hasTopics({ brokers: standard })) return standard;
   return await dockerWorks() ? startContainer() : startJavaBroker();
 };
 

@@ -34,8 +34,8 @@ describe('Headers on a real broker', () => {
   const outcomeOf = async (message: Message): Promise<TopicRecord> => {
     await send(stage.topics.orders, [message]);
     await stage.settle();
-    const { brokers, topics } = stage;
-    const outcomes = [...await readTopic(brokers, topics.payments), ...await readTopic(brokers, topics.deadLetters)];
+    const { reach, topics } = stage;
+    const outcomes = [...await readTopic(reach, topics.payments), ...await readTopic(reach, topics.deadLetters)];
     const found = outcomes.find(({ key }) => key?.toString() === message.key);
     expect(found).toBeDefined();
     return found!;
@@ -108,7 +108,7 @@ describe('Headers on a real broker', () => {
     const marks = ['redrive-count', 'redrive-of', 'redrive-letter'];
     for (const round of [1, 2]) {
       expect((await stage.dlt(['redrive', '--order', key, '--yes']).ended).stdout.at(-1)).toBe('put back  1');
-      const back = (await readTopic(stage.brokers, stage.topics.orders)).find((record) =>
+      const back = (await readTopic(stage.reach, stage.topics.orders)).find((record) =>
         record.key?.toString() === key && headerOf(record, 'redrive-count') === String(round));
       expect(back?.headers.slice(0, -3)).toEqual(pairs);
       expect(back?.headers.slice(-3).map(([name]) => name)).toEqual(marks);

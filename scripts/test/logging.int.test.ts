@@ -35,7 +35,7 @@ describe('logs of the pair', () => {
   });
 
   test('When bodies and credentials come in at level debug, then no line holds them', async () => {
-    const { a, b, brokers, kafka, topics } = stage;
+    const { a, b, reach, kafka, topics } = stage;
     const order = { userId: secret, amount: 9.5, currency: 'USD', items: [{ productId: secret, quantity: 1, price: 9.5 }] };
     expect(await post(JSON.stringify(order))).toBe(202);
     expect(await post(JSON.stringify({ ...order, amount: secret, [secret]: 1 }))).toBe(400);
@@ -44,7 +44,7 @@ describe('logs of the pair', () => {
     await producer.connect();
     await producer.send({ topic: topics.orders, messages: [{ key: 'rubbish', value: `{"${secret}` }, { key: 'rubbish', value: JSON.stringify({ data: secret }) }] });
     await producer.disconnect();
-    await waitFor('the dead letters', async () => (await readTopic(brokers, topics.deadLetters)).filter(({ key }) => key?.toString() === 'rubbish').length === 2);
+    await waitFor('the dead letters', async () => (await readTopic(reach, topics.deadLetters)).filter(({ key }) => key?.toString() === 'rubbish').length === 2);
     await waitFor('the order to be done', () => b.lines.some((line) => line.includes('payment published') || line.includes('PaymentDeclinedError')));
     const [base64, bytes] = [Buffer.from(secret).toString('base64').slice(0, 12), [...Buffer.from(secret)].join(',')];
     expect([...a.lines, ...b.lines].filter((line) => [secret, base64, bytes].some((form) => line.includes(form)))).toEqual([]);

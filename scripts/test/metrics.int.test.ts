@@ -21,7 +21,7 @@ describe('metrics of the pair', () => {
   afterAll(() => stage.close());
 
   test('When orders were posted, then both services count them as the topics do, and the lag goes back to 0', async () => {
-    const { a, b, topics, brokers } = stage;
+    const { a, b, topics, reach } = stage;
     const body = '{"userId":"user-1","amount":9.5,"currency":"USD","items":[{"productId":"p","quantity":1,"price":9.5}]}';
     const headers = { 'content-type': 'application/json' };
     await Promise.all(Array.from({ length: ORDERS }, () => fetch(`${a.url}/orders`, { method: 'POST', headers, body })));
@@ -31,9 +31,9 @@ describe('metrics of the pair', () => {
       return [0, 1, 2].every((partition) => ofB(`kafka_consumer_lag_records{topic="${topics.orders}",partition="${partition}"}`) === 0);
     });
     const [ofA, ofB] = [await read(a.url), await read(b.url)];
-    const letters = (await readTopic(brokers, topics.deadLetters))
+    const letters = (await readTopic(reach, topics.deadLetters))
       .map(({ value }) => (JSON.parse(value!.toString()) as { errorType: string }).errorType);
-    const paid = (await readTopic(brokers, topics.payments)).length;
+    const paid = (await readTopic(reach, topics.payments)).length;
     expect(paid + letters.length).toBe(ORDERS);
     expect(ofA(`kafka_records_produced_total{topic="${topics.orders}",outcome="acknowledged"}`)).toBe(ORDERS);
     expect(ofA('http_request_duration_seconds_count{method="POST",route="/orders",status="202"}')).toBe(ORDERS);
@@ -49,7 +49,7 @@ describe('metrics of the pair', () => {
   });
 
   test('When an order is posted within a trace, then its records carry it on, and so do the log lines of both services', async () => {
-    const { a, b, topics, brokers } = stage;
+    const { a, b, topics, reach } = stage;
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
     const traceparent = `00-${traceId}-00f067aa0ba902b7-01`;
     const place = async (orderId: string): Promise<void> => {
@@ -62,7 +62,7 @@ describe('metrics of the pair', () => {
     await place(paid);
     await place(declined);
     const carried = async (topic: string, orderId: string): Promise<unknown> => {
-      const record = (await readTopic(brokers, topic)).find(({ key }) => key?.toString() === orderId);
+      const record = (await readTopic(reach, topic)).find(({ key }) => key?.toString() === orderId);
       return record?.headers.find(([name]) => name === 'traceparent')?.[1];
     };
     expect(await carried(topics.orders, paid)).toBe(traceparent);

@@ -76,7 +76,7 @@ describe('The pair on a real broker', () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => post(anOrder({ orderId }))));
     expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(202));
     await finished(orderId);
-    const records = await readTopic(stage.brokers, stage.topics.orders);
+    const records = await readTopic(stage.reach, stage.topics.orders);
     expect(records.filter(({ key }) => key?.toString() === orderId)).toHaveLength(1);
   });
 
@@ -93,8 +93,8 @@ describe('The pair on a real broker', () => {
   ])('When %s is written to orders, then a dead letter holds the exact bytes and the next order is processed', async (name, value, encoding) => {
     const key = `poison: ${name}`;
     await produce(key, value);
-    await waitFor('the dead letter', async () => (await readTopic(stage.brokers, stage.topics.deadLetters)).some((record) => record.key?.toString() === key));
-    const letter = (await readTopic(stage.brokers, stage.topics.deadLetters)).find((record) => record.key?.toString() === key)!;
+    await waitFor('the dead letter', async () => (await readTopic(stage.reach, stage.topics.deadLetters)).some((record) => record.key?.toString() === key));
+    const letter = (await readTopic(stage.reach, stage.topics.deadLetters)).find((record) => record.key?.toString() === key)!;
     const envelope = JSON.parse(letter.value!.toString()) as { originalValue: string; originalValueEncoding: string; errorType: string };
     expect(envelope).toMatchObject({ originalValueEncoding: encoding, errorType: 'InvalidOrderError' });
     expect(Buffer.from(envelope.originalValue, encoding as BufferEncoding).equals(value)).toBe(true);
@@ -110,7 +110,7 @@ describe('The pair on a real broker', () => {
     await produce(orderId, JSON.stringify(event));
     await produce(orderId, '{bad, and done at once');
     const letters = async () =>
-      (await readTopic(stage.brokers, stage.topics.deadLetters)).filter((record) => record.key?.toString() === orderId);
+      (await readTopic(stage.reach, stage.topics.deadLetters)).filter((record) => record.key?.toString() === orderId);
     await waitFor('both dead letters', async () => (await letters()).length === 2);
     const errors = (await letters()).map(({ value }) => (JSON.parse(value!.toString()) as { errorType: string }).errorType);
     expect(errors).toEqual(['GatewayUnavailableError', 'InvalidOrderError']);

@@ -7,6 +7,8 @@ const ROOT = join(__dirname, '../..');
 /** What does the same job in both services: a fix goes to both. */
 const SAME = [
   'src/config/settings.ts',
+  'src/kafka/access-watch.ts',
+  'src/kafka/access.ts',
   'src/kafka/client.ts',
   'src/kafka/envelope-text.ts',
   'src/kafka/fetched.ts',
@@ -18,6 +20,8 @@ const SAME = [
   'src/kafka/lag.ts',
   'src/kafka/partitioner.ts',
   'src/kafka/record-headers.ts',
+  'src/kafka/rights.ts',
+  'src/kafka/security.ts',
   'src/kafka/send-failure.ts',
   'src/kafka/send-queue.ts',
   'src/kafka/sending.ts',
@@ -36,6 +40,7 @@ const SAME = [
   'src/utils/tracing.ts',
   'src/utils/trail.ts',
   'test/config/settings.test.ts',
+  'test/kafka/access-watch.test.ts',
   'test/kafka/envelope-text.test.ts',
   'test/kafka/kafkajs-group-patches.test.ts',
   'test/kafka/kafkajs-network-patches.test.ts',

@@ -95,9 +95,9 @@ describe('traces of the pair', () => {
   });
 
   test('When its records are read by another client, then they carry the trace, and so do the log lines of both services', async () => {
-    const { a, b, brokers, topics } = stage;
+    const { a, b, reach, topics } = stage;
     for (const topic of [topics.orders, topics.payments]) {
-      const record = (await readTopic(brokers, topic)).find(({ key }) => key?.toString() === paid)!;
+      const record = (await readTopic(reach, topic)).find(({ key }) => key?.toString() === paid)!;
       const sent = received.find(({ traceId, name }) => traceId === traceOfPaid && name === `send ${topic}`)!;
       expect(headerOf(record, 'traceparent')).toBe(`00-${traceOfPaid}-${sent.spanId}-01`);
       expect(headerOf(record, 'tracestate')).toBe('vendor=value');

@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createApp } from './app';
-import { loadEnv, tracesUrlOf, type Env } from './config/env';
+import { loadEnv, securityOf, tracesUrlOf, type Env } from './config/env';
+import { createLook, principalOf } from './kafka/access';
+import { createAccessWatch } from './kafka/access-watch';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createLagWatch } from './kafka/lag';
 import { keyPartitioner } from './kafka/partitioner';
@@ -28,9 +31,19 @@ const start = async (env: Env): Promise<void> => {
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const metrics = createMetrics({ ordersTopic: topics.orders, readTopics: Object.values(topics) });
 
-  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  const security = securityOf(env);
+  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security, logger });
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
   const tracer = await createTracer({ url: tracesUrlOf(env), service: 'service-a', logger });
+  // The second group is that of a stand-in, until this one has joined; with a database there is none.
+  const groups = [env.KAFKA_GROUP_ID, ...env.DATABASE_URL === undefined ? [`${env.KAFKA_GROUP_ID}.${randomUUID()}`] : []];
+  const access = createAccessWatch({
+    look: createLook({
+      brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security, needs: { Read: Object.values(topics), Write: [topics.orders], groups },
+    }),
+    principal: principalOf(security),
+    logger,
+  });
   const publisher = createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
     probe: topicProbe(kafka, topics.orders),
@@ -39,7 +52,7 @@ const start = async (env: Env): Promise<void> => {
     queueMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     expiryMs: env.PUBLISH_TIMEOUT_MS,
     onSent: metrics.published,
-    onFailed: metrics.publishFailed,
+    onFailed: access.alsoCheck(metrics.publishFailed),
     logger,
   });
   const reading = {
@@ -48,7 +61,7 @@ const start = async (env: Env): Promise<void> => {
     groupId: env.KAFKA_GROUP_ID,
     onRecord: metrics.consumed,
     onJoin: metrics.joined,
-    onRestart: metrics.restarted,
+    onRestart: access.alsoCheck(metrics.restarted),
     tracer,
     trail,
     logger,
@@ -82,6 +95,7 @@ const start = async (env: Env): Promise<void> => {
   const checks = () => ({
     producerConnected: publisher.healthy(),
     ...source.checks(),
+    accessGranted: access.granted(),
     consumerJoined: log.healthy(),
     stateCaughtUp: log.caughtUp(),
     notStopping: !isClosing(server),
@@ -127,11 +141,12 @@ const start = async (env: Env): Promise<void> => {
     steps: [
       { name: 'http', timeoutMs: 6_000, run: closeHttp },
       { name: 'consumer', timeoutMs: 1_500, run: log.stop },
-      { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop()]) },
+      { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop(), access.stop()]) },
       { name: 'database and traces', timeoutMs: 500, run: () => Promise.all([source.close(), tracer.stop()]) },
     ],
     atExit: trail.close,
   });
+  access.start();
   publisher.start();
   log.start();
   lag.start();

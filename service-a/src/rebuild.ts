@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import winston from 'winston';
-import { loadEnv, type Env } from './config/env';
+import { loadEnv, securityOf, type Env } from './config/env';
+import { createLook, refusalSeen } from './kafka/access';
 import { createKafka } from './kafka/client';
 import { openFreshTables } from './rebuild/fresh-tables';
 import { createLogCopy } from './rebuild/read-log';
@@ -46,14 +48,25 @@ const stopOnSignal = (): AbortSignal => {
 };
 
 const rebuild = async (env: Env, url: string): Promise<void> => {
-  const signal = stopOnSignal();
   const startedAt = Date.now();
   const seconds = (): number => (Date.now() - startedAt) / 1_000;
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
-  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: `${env.KAFKA_CLIENT_ID}-rebuild`, logger });
+  const security = securityOf(env);
+  const client = { brokers: env.KAFKA_BROKERS, clientId: `${env.KAFKA_CLIENT_ID}-rebuild`, security };
+  const groupId = `${env.KAFKA_GROUP_ID}.rebuild.${randomUUID()}`;
+  const look = createLook({ ...client, needs: { Read: Object.values(topics), Write: [], groups: [groupId] } });
+  const refused = new AbortController();
+  const signal = AbortSignal.any([stopOnSignal(), refused.signal]);
+  const refusedNow = await refusalSeen(look, security);
+  if (refusedNow !== undefined) throw refusedNow;
+  const kafka = createKafka({ ...client, logger });
   const fresh = await openFreshTables({ url, topics: Object.values(topics), logger });
   try {
-    const copy = createLogCopy({ kafka, groupId: env.KAFKA_GROUP_ID, topics, fresh, logger });
+    const copy = createLogCopy({
+      kafka, groupId, topics, fresh, logger,
+      // What reads is built anew for as long as it takes: nobody gives it a right meanwhile.
+      onRestart: () => void refusalSeen(look, security).then((refusal) => refusal && refused.abort(refusal)),
+    });
     const ends = await copy.ends();
     const total = ends.reduce((sum, { low, high }) => sum + Number(high - low), 0);
     say(`rebuild: reading ${total} records`);

@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import type { Kafka } from 'kafkajs';
 import winston from 'winston';
-import { loadEnv, type Env } from './config/env';
+import { dltSecurityOf, loadEnv, type Env } from './config/env';
 import { readCommand, UsageError, type Command, type RedriveCommand } from './dead-letters/command';
 import { createLog, type Log } from './dead-letters/log';
 import { list, show, stats, type Found } from './dead-letters/look';
 import { createPut } from './dead-letters/put';
 import { createRedrive, type Outcome } from './dead-letters/redrive';
+import { createLook, refusalSeen } from './kafka/access';
 import { createKafka } from './kafka/client';
 import { createLogReader } from './kafka/log-reader';
 import { createProgress } from './utils/progress';
@@ -78,10 +80,26 @@ const redrive = async (command: RedriveCommand, { env, kafka, log, signal }: Ses
     signal,
   });
   try {
-    return await put(command);
+    const outcome = await put(command);
+    return outcome.stopped === undefined ? outcome : { ...outcome, stopped: await explained(outcome.stopped, command, env) };
   } finally {
     await stop();
   }
+};
+
+/** What the command has to be allowed to do. */
+const needsOf = (command: Command, { DLT_TOPIC, PAYMENTS_TOPIC, ORDERS_TOPIC, KAFKA_GROUP_ID }: Env) => ({
+  Read: command.name === 'redrive' ? [DLT_TOPIC, PAYMENTS_TOPIC, ORDERS_TOPIC] : [DLT_TOPIC],
+  Write: command.name === 'redrive' && !command.dryRun ? [ORDERS_TOPIC] : [],
+  groups: [`${KAFKA_GROUP_ID}.dlt.${randomUUID()}`],
+});
+
+/** An error that says what is refused, where that is why the command failed. */
+const explained = async (error: unknown, command: Command, env: Env): Promise<unknown> => {
+  if (error instanceof Stopped) return error;
+  const security = dltSecurityOf(env);
+  const look = createLook({ brokers: env.KAFKA_BROKERS, clientId: `${env.KAFKA_CLIENT_ID}-dlt`, security, needs: needsOf(command, env) });
+  return await refusalSeen(look, security) ?? error;
 };
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -104,6 +122,7 @@ const execute = async (command: Exclude<Command, { name: 'help' }>, env: Env): P
   const kafka = createKafka({
     brokers: env.KAFKA_BROKERS,
     clientId: `${env.KAFKA_CLIENT_ID}-dlt`,
+    security: dltSecurityOf(env),
     logger: silent,
   });
   const reader = createLogReader({ kafka, brokers: env.KAFKA_BROKERS, groupId: env.KAFKA_GROUP_ID });
@@ -120,6 +139,8 @@ const execute = async (command: Exclude<Command, { name: 'help' }>, env: Env): P
       case 'stats': return tell(await stats(log, env.DLT_TOPIC, command));
       case 'redrive': return report(await redrive(command, { env, kafka, log, signal }), command);
     }
+  } catch (error) {
+    throw await explained(error, command, env);
   } finally {
     await reader.close();
   }

@@ -1,5 +1,7 @@
 import { createApp } from './app';
-import { loadEnv, tracesUrlOf, type Env } from './config/env';
+import { loadEnv, securityOf, tracesUrlOf, type Env } from './config/env';
+import { createLook, principalOf } from './kafka/access';
+import { createAccessWatch } from './kafka/access-watch';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
@@ -23,23 +25,37 @@ const start = async (env: Env): Promise<void> => {
   const logger = createLogger({ level: env.LOG_LEVEL, service: 'service-b' });
   exitOnUncaught(logger);
   const trail = createTrail({ logger, perSecond: env.LOG_TRAIL_PER_SECOND });
-  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, logger });
+  const security = securityOf(env);
+  const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security, logger });
   switchLevelOnSignal(logger, () => adjustKafkaLogLevel(kafka, logger));
   const tracer = await createTracer({ url: tracesUrlOf(env), service: 'service-b', logger });
 
   const metrics = createMetrics({ ordersTopic: env.ORDERS_TOPIC });
 
-  // A connection for each topic: one that cannot be written to does not hold back the other.
-  const publisherFor = (topic: string) => ({
-    topic,
-    ...createPublisher({
-      producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
-      probe: topicProbe(kafka, topic),
-      topic,
-      ...metrics.publishing(topic),
-      logger,
+  const access = createAccessWatch({
+    look: createLook({
+      brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security,
+      needs: { Read: [env.ORDERS_TOPIC], Write: [env.PAYMENTS_TOPIC, env.DLT_TOPIC], groups: [env.KAFKA_GROUP_ID] },
     }),
+    principal: principalOf(security),
+    logger,
   });
+
+  // A connection for each topic: one that cannot be written to does not hold back the other.
+  const publisherFor = (topic: string) => {
+    const { onSent, onFailed } = metrics.publishing(topic);
+    return {
+      topic,
+      ...createPublisher({
+        producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
+        probe: topicProbe(kafka, topic),
+        topic,
+        onSent,
+        onFailed: access.alsoCheck(onFailed),
+        logger,
+      }),
+    };
+  };
   const payments = publisherFor(env.PAYMENTS_TOPIC);
   const deadLetters = publisherFor(env.DLT_TOPIC);
 
@@ -107,13 +123,14 @@ const start = async (env: Env): Promise<void> => {
       return endWith(span, processOrder({ topic, partition, message, trace: span.trace }, signal));
     },
     onJoin: metrics.joined,
-    onRestart: metrics.restarted,
+    onRestart: access.alsoCheck(metrics.restarted),
     logger,
   });
   const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: [env.ORDERS_TOPIC], logger });
   const checks = () => ({
     paymentsWritable: payments.healthy(),
     deadLettersWritable: deadLetters.healthy(),
+    accessGranted: access.granted(),
     consumerJoined: consumer.healthy(),
     partitionsMove: consumer.standing().length === 0,
     notStopping: !isClosing(server),
@@ -139,11 +156,12 @@ const start = async (env: Env): Promise<void> => {
     // Eight and a half seconds at most. Probes are answered while the consumer stops.
     steps: [
       { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000), consumer.stop()]) },
-      { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
+      { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop(), access.stop()]) },
       { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],
     atExit: trail.close,
   });
+  access.start();
   payments.start();
   deadLetters.start();
   consumer.start();

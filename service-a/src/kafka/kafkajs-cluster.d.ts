@@ -11,6 +11,7 @@ declare module 'kafkajs/src/network/connection' {
     bytesNeeded: number;
     isConnected(): boolean;
     connect(): Promise<unknown>;
+    authenticate(): Promise<void>;
     disconnect(): Promise<boolean>;
     rejectRequests(error: Error): void;
   }
@@ -18,9 +19,15 @@ declare module 'kafkajs/src/network/connection' {
 }
 
 declare module 'kafkajs/src/network/connectionPool' {
+  import type { ISocketFactory, Mechanism } from 'kafkajs';
   import type Connection from 'kafkajs/src/network/connection';
   type ProtocolRequest = { request: { apiKey: number }; requestTimeout?: number | null };
+  type Log = { namespace(): Log; debug(): void; info(): void; warn(): void; error(): void };
   class ConnectionPool {
+    constructor(options: {
+      host: string; port: number; clientId: string; socketFactory: ISocketFactory; ssl: boolean; sasl?: Mechanism;
+      connectionTimeout: number; requestTimeout: number; logger: Log;
+    });
     readonly host: string;
     readonly port: number;
     readonly pool: readonly Connection[];
@@ -30,8 +37,17 @@ declare module 'kafkajs/src/network/connectionPool' {
 }
 
 declare module 'kafkajs/src/broker' {
+  import type ConnectionPool from 'kafkajs/src/network/connectionPool';
+  import type { Log } from 'kafkajs/src/network/connectionPool';
   type Request = { topicData: { partitions: { messages: object[] }[] }[] };
   class Broker {
+    constructor(options: { connectionPool: ConnectionPool; logger: Log });
+    readonly connectionPool: ConnectionPool;
+    /** By API key; null before it is connected. */
+    readonly versions: Readonly<Record<string, { readonly maxVersion: number }>> | null;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    heartbeat(of: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
     produce(request: Request): Promise<unknown>;
   }
   export default Broker;

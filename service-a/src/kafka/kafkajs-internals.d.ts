@@ -25,6 +25,7 @@ declare module 'kafkajs/src/protocol/encoder' {
     writeVarIntBytes(value: Bytes): this;
     writeBuffer(value: Buffer): this;
     writeEncoder(value: Encoder): this;
+    writeBoolean(value: boolean): this;
     /** The length as INT32, then one behind the other. */
     writeArray(values: readonly Encoder[]): this;
   }
@@ -34,6 +35,11 @@ declare module 'kafkajs/src/protocol/encoder' {
 declare module 'kafkajs/src/protocol/decoder' {
   class Decoder {
     constructor(bytes: Buffer);
+    readBoolean(): boolean;
+    readInt16(): number;
+    readInt32(): number;
+    readString(): string | null;
+    readArray<T>(read: (decoder: Decoder) => T): T[];
     readVarInt(): number;
     /** What is left. */
     readAll(): Buffer;
@@ -85,4 +91,11 @@ declare module 'kafkajs/src/protocol/recordBatch/record/v0/decoder' {
 
   const decodeRecord: (record: Decoder, batch: { firstOffset: string; firstTimestamp: string; magicByte: number }) => KafkaMessage;
   export default decodeRecord;
+}
+
+declare module 'kafkajs/src/broker/saslAuthenticator/scram512' {
+  import type { AuthenticationProviderArgs, Authenticator } from 'kafkajs';
+
+  const scram512: (user: { username: string; password: string }) => (args: AuthenticationProviderArgs) => Authenticator;
+  export default scram512;
 }

@@ -59,6 +59,8 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
   let stopping = false;
   let member: Consumer | undefined;
   let joined = false;
+  /** A broker lets join who may not read. */
+  let fetched = false;
   let lastJoined = 0;
   let lastSign = 0;
   let restarts = 0;
@@ -87,7 +89,10 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
       joined = member === consumer;
       sign();
     });
-    on(FETCH, sign);
+    on(FETCH, () => {
+      fetched = true;
+      sign();
+    });
     on(END_BATCH_PROCESS, sign);
     on(REBALANCING, leave);
     on(STOP, leave);
@@ -119,7 +124,7 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
     const reason = await ended;
     over.abort(reason);
     clearInterval(stallCheck);
-    joined = false;
+    joined = fetched = false;
     member = undefined;
     await closeBounded(life.consumer);
     return reason;
@@ -154,7 +159,7 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
     sign,
     /** The live consumer, once it has joined its group: for commits, also while it joins anew. */
     member: (): Consumer | undefined => member,
-    /** Joined, and a fetch or heartbeat succeeded within the last 5 s. */
-    healthy: (): boolean => joined && Date.now() - lastSign < STALE_MS,
+    /** Joined, has fetched, and a fetch or heartbeat succeeded within the last 5 s. */
+    healthy: (): boolean => joined && fetched && Date.now() - lastSign < STALE_MS,
   };
 };

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
@@ -14,20 +13,22 @@ const SHOW_MS = 200;
 export type Topics = { orders: string; payments: string; deadLetters: string };
 
 /** Reads the whole log into fresh tables, in a group of its own, and goes on following it until it is stopped. */
-export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
+export const createLogCopy = ({ kafka, groupId, topics, fresh, onRestart, logger }: {
   kafka: Kafka;
+  /** A group of its own. */
   groupId: string;
   topics: Topics;
   fresh: Pick<FreshTables, 'applyBatch' | 'startPartition' | 'positions' | 'behind'>;
+  /** As of `superviseConsumer`. */
+  onRestart: () => void;
   logger: Logger;
 }) => {
-  const ownGroup = `${groupId}.rebuild.${randomUUID()}`;
   const names = Object.values(topics);
   let read = 0;
   let unreadable = 0;
   const readFacts = createFactReader({
     topics,
-    groupId: ownGroup,
+    groupId,
     onRecord: (_topic, outcome) => {
       read += 1;
       if (outcome === 'unreadable') unreadable += 1;
@@ -37,9 +38,8 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
     trail: { log: () => undefined },
     logger,
   });
-  const nothing = (): void => undefined;
   const projector = createProjector({
-    kafka, groupId: ownGroup, topics: names, tables: fresh, readFacts, onJoin: nothing, onRestart: nothing, logger,
+    kafka, groupId, topics: names, tables: fresh, readFacts, onJoin: () => undefined, onRestart, logger,
   });
   askForEndsOfLog();
 
@@ -69,7 +69,7 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, logger }: {
       const admin = kafka.admin();
       try {
         await admin.connect();
-        await admin.deleteGroups([ownGroup]);
+        await admin.deleteGroups([groupId]);
       } catch (error) {
         logger.debug('the group is left to be forgotten', { error });
       } finally {

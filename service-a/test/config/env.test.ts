@@ -22,6 +22,7 @@ describe('settings are taken', () => {
       CORS_ORIGINS: ['*'],
       BODY_LIMIT_BYTES: 262_144,
       KAFKA_BROKERS: ['127.0.0.1:29092'],
+      KAFKA_SASL_PLAINTEXT: false,
       KAFKA_CLIENT_ID: 'service-a',
       KAFKA_GROUP_ID: 'service-a-consumers',
       ORDERS_TOPIC: 'orders',

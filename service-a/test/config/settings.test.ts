@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { envSchema, InvalidEnvironmentError, loadEnv, parseEnv, tracesUrlOf } from '../../src/config/env';
+import { rootCertificates } from 'node:tls';
+import { envSchema, InvalidEnvironmentError, loadEnv, parseEnv, securityOf, tracesUrlOf } from '../../src/config/env';
 
 const faultsOf = (source: Record<string, string>, shared?: string[]): string => {
   try {
@@ -77,6 +78,69 @@ describe('12.20 settings of both services are refused', () => {
   test('When several settings are faulty, alone and together, then one message names each', () => {
     const message = faultsOf({ PORT: 'x', LOG_LEVEL: 'x', KAFKA_BROKERS: 'x', CORS_ORIGINS: 'x', PAYMENTS_TOPIC: 'orders' });
     expect(['PORT', 'LOG_LEVEL', 'KAFKA_BROKERS', 'CORS_ORIGINS', 'PAYMENTS_TOPIC'].filter((name) => message.includes(`${name}: `))).toHaveLength(5);
+  });
+});
+
+describe('16 files and users to come in at the broker with', () => {
+  const [CA = '', OTHER_CA = ''] = rootCertificates;
+  let folder: string;
+  const file = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const ca = (): string => file('ca.pem', `subject=somebody\n${CA}\n${OTHER_CA}\n`);
+  const password = (): string => file('password', 'hunter2\n');
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'security-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test('When nothing is set, then it comes in without TLS and without a password', () => {
+    expect(securityOf(parseEnv({}))).toEqual({ caFile: undefined, credentials: undefined });
+  });
+
+  test('When CA, user and password are there, then it comes in with them', () => {
+    const settings = { KAFKA_SSL_CA_FILE: ca(), KAFKA_SASL_USERNAME: 'shop', KAFKA_SASL_PASSWORD_FILE: password() };
+    expect(securityOf(parseEnv(settings))).toEqual({ caFile: settings.KAFKA_SSL_CA_FILE, credentials: { username: 'shop', passwordFile: password() } });
+    expect(securityOf(parseEnv({ KAFKA_SSL_CA_FILE: ca() }))).toEqual({ caFile: ca(), credentials: undefined });
+  });
+
+  test.each([
+    ['is empty', ''], ['is something else', 'hunter2'], ['is cut off', CA.slice(0, CA.length / 2)], ['is a key', CA.replaceAll('CERTIFICATE', 'PRIVATE KEY')],
+    ['holds another that cannot be read', `${CA}\n${CA.replace('MII', '!!!')}`],
+    ['holds another that is no certificate', `${CA}\n-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----`],
+  ])('When the file of the CA %s, then one sentence names the setting and shows nothing of it', (_what, text) => {
+    const path = file('ca.pem', text);
+    const message = faultsOf({ KAFKA_SSL_CA_FILE: path });
+    expect(message).toMatch(new RegExp(`^Invalid settings: KAFKA_SSL_CA_FILE: ${path} holds no certificates in PEM[^;]+$`));
+    expect(message).not.toMatch(/hunter2|MII/);
+  });
+
+  test.each(['', '\n', ' \r\n'])('When the file of the password holds %j, then one sentence names the setting', (text) => {
+    const settings = { KAFKA_SSL_CA_FILE: ca(), KAFKA_SASL_USERNAME: 'shop', KAFKA_SASL_PASSWORD_FILE: file('password', text) };
+    expect(faultsOf(settings)).toBe(`Invalid settings: KAFKA_SASL_PASSWORD_FILE: ${settings.KAFKA_SASL_PASSWORD_FILE} holds no password`);
+  });
+
+  test('When files are not there or are folders, then each is named with the reason', () => {
+    const message = faultsOf({ KAFKA_SSL_CA_FILE: '/nowhere/ca.pem', KAFKA_SASL_USERNAME: 'shop', KAFKA_SASL_PASSWORD_FILE: folder });
+    expect(message).toBe('Invalid settings: KAFKA_SSL_CA_FILE: /nowhere/ca.pem cannot be read (ENOENT); '
+      + `KAFKA_SASL_PASSWORD_FILE: ${folder} cannot be read (EISDIR)`);
+  });
+
+  test.each([
+    ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD_FILE'], ['KAFKA_SASL_PASSWORD_FILE', 'KAFKA_SASL_USERNAME'],
+    ['DLT_SASL_USERNAME', 'DLT_SASL_PASSWORD_FILE'], ['DLT_SASL_PASSWORD_FILE', 'DLT_SASL_USERNAME'],
+  ])('When %s is set alone, then the sentence asks for the other one', (one, other) => {
+    expect(faultsOf({ KAFKA_SSL_CA_FILE: ca(), [one]: password() })).toBe(`Invalid settings: ${other}: must be set too, as ${one} is`);
+  });
+
+  test.each(['KAFKA', 'DLT'])('When %s has a user without TLS, then that is refused, unless it is asked for', (whose) => {
+    const settings = { [`${whose}_SASL_USERNAME`]: 'shop', [`${whose}_SASL_PASSWORD_FILE`]: password() };
+    expect(faultsOf(settings)).toMatch(new RegExp(`^Invalid settings: KAFKA_SSL_CA_FILE: must be set too, as ${whose}_SASL_USERNAME is; `));
+    expect(faultsOf({ ...settings, KAFKA_SASL_PLAINTEXT: 'false' })).toMatch(/KAFKA_SSL_CA_FILE/);
+    expect(securityOf(parseEnv({ ...settings, KAFKA_SASL_PLAINTEXT: 'True' })).caFile).toBeUndefined();
   });
 });
 
@@ -165,9 +229,10 @@ describe('.env.example', () => {
 
   test('12.20 When Compose starts the service, then it passes on every setting but those that it fixes or leaves at their defaults', () => {
     const service = read('docker-compose.yml').split(/^ {2}(?=\S)/m).find((part) => part.startsWith(`${parseEnv({}).KAFKA_CLIENT_ID}:`)) ?? '';
-    // The address of a database is set by the overlay that starts one, the file of the tokens by that which mounts it.
+    // The address of a database, how to come in at a secure broker, and who may ask, are set by the overlays that start or mount them.
     const left = ['KAFKA_CLIENT_ID', 'KAFKA_GROUP_ID', 'ORDERS_TOPIC', 'PAYMENTS_TOPIC', 'DLT_TOPIC', 'DATABASE_URL', 'API_TOKENS_FILE'];
+    const isLeft = (name: string): boolean => left.includes(name) || /_(SSL|SASL)_/.test(name);
     const set = [...service.matchAll(/^ {6}([A-Z_]+): /gm)].map((match) => match[1]!);
-    expect(set.sort()).toEqual(Object.keys(envSchema.shape).filter((name) => !left.includes(name)).sort());
+    expect(set.sort()).toEqual(Object.keys(envSchema.shape).filter((name) => !isLeft(name)).sort());
   });
 });

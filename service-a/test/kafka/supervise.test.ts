@@ -15,7 +15,12 @@ const aConsumer = () => {
   };
   const emit = (name: string, payload: unknown = {}): void =>
     listeners.filter(([of]) => of === name).forEach(([, listener]) => listener({ payload }));
-  return { consumer: consumer as unknown as Consumer, emit };
+  /** As a broker lets it: it joins, and reads. */
+  const joinAndFetch = (): void => {
+    emit('join');
+    emit('fetch');
+  };
+  return { consumer: consumer as unknown as Consumer, emit, joinAndFetch };
 };
 
 const supervised = (begin: (life: Life) => Promise<void> = () => Promise.resolve()) => {
@@ -44,13 +49,20 @@ describe('supervised consumer', () => {
   test('When it joined and shows signs of life, then it is healthy and stays', async () => {
     const { supervisor, built } = supervised();
     expect(supervisor.healthy()).toBe(false);
-    built[0]!.emit('join');
+    built[0]!.joinAndFetch();
     for (let i = 0; i < 100; i += 1) {
       await pass(1_000);
       built[0]!.emit('heartbeat');
     }
     expect(supervisor.healthy()).toBe(true);
     expect(built).toHaveLength(1);
+  });
+
+  test('16 When it joined and may not read, then it is not healthy', () => {
+    const { supervisor, built } = supervised();
+    built[0]!.emit('join');
+    built[0]!.emit('heartbeat');
+    expect(supervisor.healthy()).toBe(false);
   });
 
   test('When it crashes, then it is closed, not healthy, and another one is built', async () => {
@@ -63,6 +75,8 @@ describe('supervised consumer', () => {
     await pass(1_100);
     expect(built).toHaveLength(2);
     built[1]!.emit('join');
+    expect(supervisor.healthy()).toBe(false);
+    built[1]!.emit('fetch');
     expect(supervisor.healthy()).toBe(true);
     expect(told).toEqual(['joined', 'restarted', 'joined']);
   });
@@ -96,7 +110,7 @@ describe('supervised consumer', () => {
 
   test('When a rebalance comes to nothing, then it is a member still as soon as a heartbeat is answered', async () => {
     const { supervisor, built } = supervised();
-    built[0]!.emit('join');
+    built[0]!.joinAndFetch();
     built[0]!.emit('rebalancing');
     expect(supervisor.healthy()).toBe(false);
     for (let i = 0; i < 35; i += 1) {
@@ -114,7 +128,7 @@ describe('supervised consumer', () => {
       });
       built[0]!.emit('crash', { error: new Error('gave up') });
       await pass(2_000);
-      built[1]!.emit('join');
+      built[1]!.joinAndFetch();
       heard.length = 0;
       told.length = 0;
       built[0]!.emit(event, { error: new Error('late') });
@@ -128,7 +142,7 @@ describe('supervised consumer', () => {
     const { supervisor, built } = supervised(() => new Promise((_resolve, reject) => void rejections.push(reject)));
     built[0]!.emit('crash', { error: new Error('gave up') });
     await pass(2_000);
-    built[1]!.emit('join');
+    built[1]!.joinAndFetch();
     rejections[0]!(new Error('late'));
     await pass(3_000);
     expect([supervisor.healthy(), built.length]).toEqual([true, 2]);

@@ -1,8 +1,8 @@
 import dotenv from 'dotenv';
 import { z } from 'zod';
-import { commonSettings, groupId, integer, name, parseSettings, share } from './settings';
+import { commonSettings, groupId, integer, name, parseSettings, securityOf, share } from './settings';
 
-export { InvalidEnvironmentError, tracesUrlOf } from './settings';
+export { InvalidEnvironmentError, securityOf, tracesUrlOf } from './settings';
 
 /** Basic authentication of an address is sent as it reads decoded. */
 const canDecode = (url: string): boolean => {
@@ -30,6 +30,9 @@ export const envSchema = z.object({
   PAYMENT_LATENCY_MS: integer(0, 60_000).default(0),
   PAYMENT_MAX_RETRIES: integer(0, 20).default(3),
   PAYMENT_RETRY_BASE_MS: integer(1, 60_000).default(100),
+  // Not looked at here: the service itself need not be able to read it.
+  DLT_SASL_USERNAME: name.optional(),
+  DLT_SASL_PASSWORD_FILE: z.string().optional(),
   REDRIVE_MAX: integer(0, 1_000_000).default(3),
 });
 
@@ -37,6 +40,11 @@ export type Env = z.output<typeof envSchema>;
 
 /** As of `parseSettings`. */
 export const parseEnv = (source: Record<string, string | undefined>, shared?: string[]): Env => parseSettings(envSchema, source, shared);
+
+/** The command for dead letters comes in as a user of its own, if there is one. */
+export const dltSecurityOf = (env: Env) => securityOf(env.DLT_SASL_USERNAME === undefined ? env : {
+  ...env, KAFKA_SASL_USERNAME: env.DLT_SASL_USERNAME, KAFKA_SASL_PASSWORD_FILE: env.DLT_SASL_PASSWORD_FILE,
+});
 
 /** Reads `.env` of the service, that of the repository root, and the process environment, which wins over both. */
 export const loadEnv = (): Env => {

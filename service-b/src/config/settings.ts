@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
@@ -65,6 +67,32 @@ const topic = z.string()
 
 const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text);
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+const isCertificate = (pem: string): boolean => {
+  try {
+    return new X509Certificate(pem).subject !== '';
+  } catch {
+    return false;
+  }
+};
+
+/** A file that can be read now and holds what it should. Whoever uses it reads it anew; what is in it is never said. */
+const file = (what: string, holds: (text: string) => boolean) => z.string().superRefine((path, context) => {
+  const refuse = (message: string): void => context.addIssue({ code: 'custom', message: `${path} ${message}` });
+  try {
+    if (!holds(readFileSync(path, 'utf8'))) refuse(`holds no ${what}`);
+  } catch (error) {
+    refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+});
+
+const certificatesFile = file('certificates in PEM, or something besides that cannot be read', (text) => {
+  const certificates = text.match(CERTIFICATE) ?? [];
+  return certificates.length > 0 && certificates.every(isCertificate);
+});
+const passwordFile = file('password', (text) => text.trim() !== '');
+
 const TOPICS = { ORDERS_TOPIC: 'orders', PAYMENTS_TOPIC: 'payments', DLT_TOPIC: 'orders.DLT' };
 
 /** What both services have, with the same defaults. */
@@ -79,6 +107,10 @@ export const commonSettings = {
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.string().refine(isUrl, 'must be an address such as http://127.0.0.1:4318/v1/traces').optional(),
   CORS_ORIGINS: origins.default(['*']),
   KAFKA_BROKERS: brokers.default(['127.0.0.1:29092']),
+  KAFKA_SSL_CA_FILE: certificatesFile.optional(),
+  KAFKA_SASL_USERNAME: name.optional(),
+  KAFKA_SASL_PASSWORD_FILE: passwordFile.optional(),
+  KAFKA_SASL_PLAINTEXT: choice('true', 'false').transform((word) => word === 'true').default(false),
   ORDERS_TOPIC: topic.default(TOPICS.ORDERS_TOPIC),
   PAYMENTS_TOPIC: topic.default(TOPICS.PAYMENTS_TOPIC),
   DLT_TOPIC: topic.default(TOPICS.DLT_TOPIC),
@@ -97,6 +129,13 @@ export const tracesUrlOf = (env: TraceSettings): string | undefined => {
   return env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && `${base}/v1/traces`);
 };
 
+type SecuritySettings = Pick<z.output<z.ZodObject<typeof commonSettings>>,
+  'KAFKA_SSL_CA_FILE' | 'KAFKA_SASL_USERNAME' | 'KAFKA_SASL_PASSWORD_FILE'>;
+
+/** How to come in at the broker: with TLS if there is a CA, with a password if there is a user. */
+export const securityOf = ({ KAFKA_SSL_CA_FILE: caFile, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD_FILE: passwordFile }: SecuritySettings) =>
+  ({ caFile, credentials: username === undefined || passwordFile === undefined ? undefined : { username, passwordFile } });
+
 export class InvalidEnvironmentError extends Error {
   override readonly name = 'InvalidEnvironmentError';
 }
@@ -108,6 +147,21 @@ const sameTopics = (given: Record<string, string>): string[] => {
     const same = topics.slice(0, at).find(([, earlier]) => earlier === topicName);
     return same === undefined ? [] : [`${setting}: must not be ${topicName}, which ${same[0]} is`];
   });
+};
+
+/** A user without a password, or the other way about. */
+const halfCredentials = (given: Record<string, string>): string[] => ['KAFKA', 'DLT'].flatMap((whose) => {
+  const [username, password] = [`${whose}_SASL_USERNAME`, `${whose}_SASL_PASSWORD_FILE`];
+  if (username in given === password in given) return [];
+  const [missing, present] = username in given ? [password, username] : [username, password];
+  return [`${missing}: must be set too, as ${present} is`];
+});
+
+/** SCRAM shows nobody the password, but whoever can listen can guess it at leisure, and read all records. */
+const inTheClear = (given: Record<string, string>): string[] => {
+  if ('KAFKA_SSL_CA_FILE' in given || given.KAFKA_SASL_PLAINTEXT?.toLowerCase() === 'true') return [];
+  return ['KAFKA_SASL_USERNAME', 'DLT_SASL_USERNAME'].filter((setting) => setting in given)
+    .map((setting) => `KAFKA_SSL_CA_FILE: must be set too, as ${setting} is; without TLS only if KAFKA_SASL_PLAINTEXT is true`);
 };
 
 /**
@@ -125,6 +179,8 @@ export const parseSettings = <T extends z.ZodObject>(
   const faults = [
     ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])}: ${issue.message}`),
     ...sameTopics(given),
+    ...halfCredentials(given),
+    ...inTheClear(given),
     ...shared.filter((setting) => setting in given)
       .map((setting) => `${setting}: stands in the .env that both services read, and must differ; set it in the .env of each service's directory`),
   ];

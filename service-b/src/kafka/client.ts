@@ -1,16 +1,9 @@
-import net from 'node:net';
-import tls from 'node:tls';
-import { Kafka, logLevel, type ISocketFactory, type logCreator } from 'kafkajs';
+import { Kafka, logLevel, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { patchGroups } from './kafkajs-group-patches';
 import { patchNetwork } from './kafkajs-network-patches';
 import { poolEncoderBuffers, readHeadersWhenAsked, sendHeadersAsTheyAre, tameRequestQueue } from './kafkajs-patches';
-
-/** Small requests must not wait for Nagle's algorithm. */
-const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-  const socket = ssl ? tls.connect({ host, port, ...ssl }, onConnect) : net.connect({ host, port }, onConnect);
-  return socket.setKeepAlive(true, 60_000).setNoDelay(true);
-};
+import { connectionOptions, type Security } from './security';
 
 /**
  * KafkaJS reports every failed try as an error although it tries again; what counts as an error here is said by the callers,
@@ -20,6 +13,8 @@ const throughWinston = (logger: Logger): logCreator => () => ({ namespace, level
   const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = log;
   // An error the broker answers with is thrown as well, and whoever catches it says what comes of it.
   const isAnswer = namespace === 'Connection' && message.startsWith('Response ');
+  // Whoever has what the broker says in it can guess the password at leisure.
+  if (isAnswer && message.startsWith('Response SaslAuthenticate') && 'data' in fields) fields.data = '[filtered]';
   logger.log(level <= logLevel.WARN && !isAnswer ? 'warn' : 'debug', `kafkajs: ${message}`, { namespace, ...fields });
 };
 
@@ -28,8 +23,16 @@ const levelFor = (logger: Logger): logLevel => (logger.isDebugEnabled() ? logLev
 /** Takes over the level of the logger, which has changed. */
 export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka.logger().setLogLevel(levelFor(logger));
 
+/** How long a broker may take: to be connected to, TLS included, and to answer at once; `kafkajs-network-patches` knows what may take longer. */
+export const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 4_000 };
+
 /** The Kafka client of this service. Retries inside one call are few: whoever calls decides how long to go on. */
-export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; clientId: string; logger: Logger }): Kafka => {
+export const createKafka = ({ brokers, clientId, security, logger }: {
+  brokers: string[];
+  clientId: string;
+  security: Security;
+  logger: Logger;
+}): Kafka => {
   tameRequestQueue();
   poolEncoderBuffers();
   readHeadersWhenAsked();
@@ -39,10 +42,8 @@ export const createKafka = ({ brokers, clientId, logger }: { brokers: string[]; 
   return new Kafka({
     brokers,
     clientId,
-    socketFactory,
-    connectionTimeout: 3_000,
-    // Of what a broker answers at once; `kafkajs-network-patches` knows what it may take longer for.
-    requestTimeout: 4_000,
+    ...connectionOptions(security),
+    ...TIMEOUTS,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
     logLevel: levelFor(logger),
     logCreator: throughWinston(logger),

@@ -58,6 +58,36 @@ const beginConnectionsEmpty = (): void => {
   };
 };
 
+/**
+ * A connection that does not come about goes at once. Without: with TLS it waits for the rest of the handshake of a frozen broker, one more
+ * with each try; and when that comes in the end, it is taken for the connection that was made since.
+ */
+const dropFailedConnections = (): void => {
+  const connect = Connection.prototype.connect;
+  Connection.prototype.connect = async function connectOrDrop() {
+    try {
+      return await connect.call(this);
+    } catch (error) {
+      this.socket?.destroy();
+      throw error;
+    }
+  };
+};
+
+/** Without: an exchange of SCRAM that a frozen broker left half done is begun again on the same connection, where it cannot succeed. */
+const closeUnauthenticated = (): void => {
+  const authenticate = Connection.prototype.authenticate;
+  Connection.prototype.authenticate = async function authenticateOrClose() {
+    try {
+      await authenticate.call(this);
+    } catch (error) {
+      this.socket?.destroy();
+      void this.disconnect();
+      throw error instanceof KafkaJSRequestTimeoutError ? silent(this) : error;
+    }
+  };
+};
+
 /** Without: dropping a frozen broker from the metadata waits for its last answer, and every other broker's partitions wait too. */
 const boundDisconnect = (): void => {
   const disconnect = Connection.prototype.disconnect;
@@ -180,6 +210,8 @@ export const patchNetwork = (): void => {
   done = true;
   closeSilentConnections();
   beginConnectionsEmpty();
+  dropFailedConnections();
+  closeUnauthenticated();
   boundDisconnect();
   askWhoAnswers();
   tellEachPartition();

@@ -1,4 +1,4 @@
-import { InvalidEnvironmentError, parseEnv } from '../../src/config/env';
+import { dltSecurityOf, InvalidEnvironmentError, parseEnv, securityOf } from '../../src/config/env';
 
 const faultsOf = (source: Record<string, string>): string => {
   try {
@@ -21,6 +21,7 @@ describe('settings are taken', () => {
       OTEL_TRACES_EXPORTER: 'otlp',
       CORS_ORIGINS: ['*'],
       KAFKA_BROKERS: ['127.0.0.1:29092'],
+      KAFKA_SASL_PLAINTEXT: false,
       KAFKA_CLIENT_ID: 'service-b',
       KAFKA_GROUP_ID: 'service-b-consumers',
       ORDERS_TOPIC: 'orders',
@@ -39,6 +40,21 @@ describe('settings are taken', () => {
 
   test('When the environment holds other variables, then they are ignored', () => {
     expect(parseEnv({ PATH: '/bin', ORDERS_MAX: 'for service-a' })).toEqual(parseEnv({}));
+  });
+});
+
+describe('16 the user of the command for dead letters', () => {
+  const settings = { KAFKA_SASL_USERNAME: 'service-b', KAFKA_SASL_PASSWORD_FILE: __filename, KAFKA_SASL_PLAINTEXT: 'true' };
+
+  test('When it has none of its own, then it is that of the service', () => {
+    const env = parseEnv(settings);
+    expect(dltSecurityOf(env)).toEqual(securityOf(env));
+  });
+
+  test('When it has one of its own, then it is that, and its file need not be there for the service', () => {
+    const env = parseEnv({ ...settings, DLT_SASL_USERNAME: 'dlt', DLT_SASL_PASSWORD_FILE: '/nowhere/password' });
+    expect(dltSecurityOf(env).credentials).toEqual({ username: 'dlt', passwordFile: '/nowhere/password' });
+    expect(securityOf(env).credentials).toEqual({ username: 'service-b', passwordFile: __filename });
   });
 });
 

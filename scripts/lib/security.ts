@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { formatGrants, listedGrants } from './grants';
+import type { Reach } from './reach';
+
+export type Security = Awaited<ReturnType<typeof createSecurity>>;
+
+const runScript = async (name: string, args: string[], env: Record<string, string> = {}): Promise<void> => {
+  try {
+    await promisify(execFile)('bash', [resolve(__dirname, '../../kafka', name), ...args], { env: { ...process.env, ...env } });
+  } catch (error) {
+    throw new Error(`kafka/${name}: ${(error as { stderr?: string }).stderr?.trim() || String(error)}`, { cause: error });
+  }
+};
+
+/**
+ * Who may come in, with what, and what for: certificates and passwords in a folder, users and rights on the brokers, both written by the
+ * scripts that Compose runs. What the folder holds is kept, what it lacks is made.
+ */
+export const createSecurity = async (folder: string) => {
+  const secrets = (...options: string[]): Promise<void> => runScript('secrets.sh', [...options, folder]);
+  await secrets();
+  const brokers = resolve(folder, 'brokers');
+  const ca = resolve(brokers, 'ca.pem');
+  const passwordFile = (principal: string): string => resolve(folder, principal, 'password');
+  const pemOf = (broker: string): string => resolve(brokers, `${broker}.pem`);
+
+  return {
+    ca,
+    /** The file with a broker's key and certificate. */
+    pemOf,
+    passwordFile,
+    /** The settings by which a service comes in as `principal`. */
+    credentials: (principal: string, settings: 'KAFKA' | 'DLT' = 'KAFKA'): Record<string, string> => ({
+      KAFKA_SSL_CA_FILE: resolve(folder, principal, 'ca.pem'),
+      [`${settings}_SASL_USERNAME`]: principal,
+      [`${settings}_SASL_PASSWORD_FILE`]: passwordFile(principal),
+    }),
+    /** New certificates for the brokers, which take them when they start. */
+    renew: (): Promise<void> => secrets('--renew'),
+    /** A new password, for the clients at once and for the brokers with the next `writeAccess`. */
+    newPassword: (principal: string): Promise<void> => secrets('--password', principal),
+    /** Has the users and these rights on the brokers, and no other rights. */
+    writeAccess: async (reach: Reach, grants = listedGrants()): Promise<void> => {
+      const table = resolve(folder, 'acls.conf');
+      await writeFile(table, formatGrants(grants));
+      await runScript('access.sh', [], { BROKER_ADDRESS: reach.brokers, SECRETS: brokers, TABLE: table });
+    },
+  };
+};
