@@ -61,14 +61,14 @@ describe('clients', () => {
   });
 
   /** Statuses of requests that come from these addresses. */
-  const statusesOf = async (addresses: string[], more: object = {}): Promise<number[]> => {
+  const statusesOf = async (addresses: string[], limits: { perMinute?: number; addressesMax?: number } = {}): Promise<number[]> => {
     const app = express();
     let address = '';
     app.use((req, _res, next) => {
       Object.defineProperty(req, 'socket', { value: { remoteAddress: address } });
       next();
     });
-    app.use(createRateLimit({ perMinute: 1, nameOf: (req: Request) => req.get('X-Name'), ...more }), (_req, res) => void res.end());
+    app.use(createRateLimit({ perMinute: 1, nameOf: (req: Request) => req.get('X-Name'), ...limits }), (_req, res) => void res.end());
     app.use(((error: { status: number }, _req, res, _next) => void res.status(error.status).end()) as express.ErrorRequestHandler);
     const statuses: number[] = [];
     for (address of addresses) statuses.push((await request(app).get('/')).status);
@@ -86,7 +86,8 @@ describe('clients', () => {
   });
 
   test('When there are more addresses than are told apart, then the others share a count and those known keep theirs', async () => {
-    expect(await statusesOf(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5'], { addressesMax: 2 })).toEqual([200, 200, 200, 429, 429]);
+    const addresses = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.0.1', '10.0.0.1'];
+    expect(await statusesOf(addresses, { perMinute: 2, addressesMax: 2 })).toEqual([200, 200, 200, 200, 429, 200, 429]);
   });
 
   test('When a client says that it came by another address, then that is not believed', async () => {
