@@ -21,13 +21,13 @@ type Place = { secrets: string; brokers: string };
 /** Operations that hold another one in them. */
 const HOLDERS: Record<string, string[]> = { Describe: ['Read', 'Write', 'Delete', 'Alter'], DescribeConfigs: ['AlterConfigs'] };
 
-export const isGranted = (grants: Grant[], wanted: Grant): boolean => grants.some(({ principal, operation, type, name }) =>
+const isGranted = (grants: Grant[], wanted: Grant): boolean => grants.some(({ principal, operation, type, name }) =>
   principal === wanted.principal && type === wanted.type
   && (operation === wanted.operation || (HOLDERS[wanted.operation] ?? []).includes(operation))
   && (name.endsWith('*') ? wanted.name.startsWith(name.slice(0, -1)) : name === wanted.name));
 
 /** The names of the table, one for each prefix, one that goes on from each whole name, and one that nobody has. */
-export const namesToTry = (grants: Grant[], type: string, mark: string): string[] => {
+const namesToTry = (grants: Grant[], type: string, mark: string): string[] => {
   const names = grants.filter((grant) => grant.type === type).map(({ name }) => name);
   return [...new Set([
     ...names.map((name) => name.replace(/\*$/, mark)),

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 
 /** What kafka/start.sh gives the broker of these facts. */
 const derived = (facts: Record<string, string>): Record<string, string> => Object.fromEntries(
@@ -22,6 +24,34 @@ describe('addresses of a broker in a container', () => {
       KAFKA_LISTENERS: 'CLIENT://0.0.0.0:9092,HOST://0.0.0.0:29093,CONTROLLER://0.0.0.0:9093',
       KAFKA_ADVERTISED_LISTENERS: 'CLIENT://kafka-2:9092,HOST://127.0.0.1:29093',
       KAFKA_CONTROLLER_QUORUM_VOTERS: '1@kafka:9093,2@kafka-2:9093,3@kafka-3:9093',
+    });
+  });
+
+  describe('of a secure system', () => {
+    const secrets = mkdtempSync(join(tmpdir(), 'start-sh-'));
+    afterAll(() => rmSync(secrets, { recursive: true }));
+    const secured = (facts: Record<string, string>): Record<string, string> => {
+      for (const name of facts['BROKER_NODES']!.split(',')) writeFileSync(join(secrets, `${name}.pem`), '');
+      return derived({ SECURITY: resolve(__dirname, '../../kafka/secure.env'), SECRETS: secrets, ...facts });
+    };
+
+    it('When it is the only one, then what brokers talk by is nobody else\'s to reach', () => {
+      expect(secured({ BROKER_NODES: 'kafka', KAFKA_NODE_ID: '1' })).toMatchObject({
+        KAFKA_LISTENERS: 'CLIENT://0.0.0.0:9092,HOST://0.0.0.0:29092,CONTROLLER://localhost:9093,BROKER://localhost:9095',
+        KAFKA_ADVERTISED_LISTENERS: 'CLIENT://kafka:9092,HOST://127.0.0.1:29092,BROKER://localhost:9095',
+        KAFKA_SSL_KEYSTORE_LOCATION: `${secrets}/kafka.pem`,
+        KAFKA_SSL_TRUSTSTORE_LOCATION: `${secrets}/ca.pem`,
+      });
+    });
+
+    it('When it is the second of three, then it shows the certificate of its own name, and no listener is plain', () => {
+      const { KAFKA_LISTENERS, KAFKA_ADVERTISED_LISTENERS, KAFKA_SSL_KEYSTORE_LOCATION, KAFKA_LISTENER_SECURITY_PROTOCOL_MAP } =
+        secured({ BROKER_NODES: 'kafka,kafka-2,kafka-3', KAFKA_NODE_ID: '2' });
+      expect(KAFKA_ADVERTISED_LISTENERS).toBe('CLIENT://kafka-2:9092,HOST://127.0.0.1:29093,BROKER://kafka-2:9095');
+      expect(KAFKA_SSL_KEYSTORE_LOCATION).toBe(`${secrets}/kafka-2.pem`);
+      const protocols = Object.fromEntries(KAFKA_LISTENER_SECURITY_PROTOCOL_MAP!.split(',').map((entry) => entry.split(':')));
+      const names = KAFKA_LISTENERS!.split(',').map((listener) => listener.split('://')[0]!);
+      expect(names.map((name) => [name, protocols[name]])).toEqual([['CLIENT', 'SASL_SSL'], ['HOST', 'SASL_SSL'], ['CONTROLLER', 'SSL'], ['BROKER', 'SSL']]);
     });
   });
 });
