@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTokens, parseTokens } from '../../src/utils/tokens';
@@ -17,6 +18,15 @@ const aFile = (text: string) => {
   const { logger, lines } = recordingLogger();
   const find = createTokens({ file, logger, rereadMs: 5 });
   return { find, lines, file, replace: (now: string) => writeFileSync(file, now) };
+};
+
+/** Resolves when another file, which is looked at as often, was seen to change some times. */
+const severalLooks = async (): Promise<void> => {
+  const { find, replace } = aFile(`shop write ${sha256('0')}`);
+  for (const token of ['1', '2', '3']) {
+    replace(`shop write ${sha256(token)}`);
+    await eventually(() => find(token) !== undefined);
+  }
 };
 
 describe('a tokens file', () => {
@@ -60,8 +70,7 @@ describe('a tokens file that changes', () => {
     const { find, lines, file, replace } = aFile(`shop write ${sha256('old')}`);
     replace('shop write s3cret');
     await eventually(() => lines.length > 0);
-    // Some looks later.
-    await new Promise((resolve) => void setTimeout(resolve, 50));
+    await severalLooks();
     expect(find('old')).toBeDefined();
     rmSync(file);
     await eventually(() => lines.length > 1);
@@ -74,4 +83,26 @@ describe('a tokens file that changes', () => {
     ]);
     expect(JSON.stringify(lines.map(({ error }) => (error as Error | undefined)?.message))).not.toContain('s3cret');
   });
+});
+
+describe('tokens.sh', () => {
+  const file = join(folder, 'made');
+  const run = (...args: string[]): { status: number | null; stdout: string } =>
+    spawnSync('bash', [join(__dirname, '../../tokens.sh'), args[0]!, file, ...args.slice(1)], { encoding: 'utf8' });
+
+  test('When it makes tokens and takes one away, then those that are left are known, and the file has no token itself', () => {
+    const [shop, guest] = [run('add', 'shop', 'write'), run('add', 'guest', 'read')].map(({ stdout }) => stdout.trim()) as [string, string];
+    expect([shop, guest].filter((token) => !/^[0-9a-f]{64}$/.test(token) || readFileSync(file, 'utf8').includes(token))).toEqual([]);
+    expect(run('list').stdout).toBe('shop write\nguest read\n');
+    expect(run('remove', 'shop').status).toBe(0);
+    const find = createTokens({ file, logger: recordingLogger().logger });
+    expect([find(shop), find(guest)]).toMatchObject([undefined, { name: 'guest', scope: 'read' }]);
+  });
+
+  test.each(['add guest write', 'add -x read', 'add other admin', 'add other', 'remove nobody', 'show guest'])(
+    'When it is asked to "%s", then it refuses and the file stays', (asked) => {
+      const before = readFileSync(file, 'utf8');
+      const { status, stdout } = run(...asked.split(' '));
+      expect([status, stdout, readFileSync(file, 'utf8')]).toEqual([2, '', before]);
+    });
 });
