@@ -2,13 +2,13 @@
 # Makes the users and rights of a secure broker those of acls.conf, with the passwords of $SECRETS/users: what is missing is added, what is
 # too much goes. Runs at every boot of the first broker, and by hand after a change:
 #   docker exec kafka bash /kafka-setup/access.sh
+# access.sh PRINCIPAL… gives these their passwords and does nothing else: in a second, during which who has the new one is refused.
 # Comes in with a broker's certificate. BROKER_ADDRESS (localhost:9095), SECRETS (/secrets/brokers) and BROKER (this one's name, whose
-# certificate is taken) say otherwise, and TABLE where the grants are, if not in acls.conf. Without Docker, Kafka's tools are those of kafka.sh.
+# certificate is taken) say otherwise. Without Docker, Kafka's tools are those of kafka.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=kafka/broker.sh
 . "$here/broker.sh"
-table=${TABLE:-$here/acls.conf}
 connection=(--bootstrap-server "${BROKER_ADDRESS:-localhost:9095}" --command-config "$secrets/${BROKER:-$name}.properties")
 
 # They live for seconds, and several at a time must fit beside the broker.
@@ -18,26 +18,28 @@ tool() {
 }
 
 # aside COMMAND…: runs it beside the others, four at most; `settle` waits for all and fails if one did.
-running=0
+running=()
 failed=0
 aside() {
-  if [ $running -ge 4 ]; then
-    wait -n || failed=1
-    running=$((running - 1))
+  if [ ${#running[@]} -ge 4 ]; then
+    wait "${running[0]}" || failed=1
+    running=("${running[@]:1}")
   fi
   "$@" </dev/null >/dev/null &
-  running=$((running + 1))
+  running+=($!)
 }
 settle() {
-  while [ $running -gt 0 ]; do
-    wait -n || failed=1
-    running=$((running - 1))
-  done
+  local pid
+  for pid in ${running[@]+"${running[@]}"}; do wait "$pid" || failed=1; done
+  running=()
   [ $failed -eq 0 ]
 }
 
 # The password is in a pipe: neither among the arguments, which everybody can read, nor in a file.
-set_user() { tool configs --alter --entity-type users --entity-name "$1" --add-config-file <(printf 'SCRAM-SHA-512=iterations=8192,password=%s\n' "$(<"$secrets/users/$1")"); }
+set_user() {
+  tool configs --alter --entity-type users --entity-name "$1" \
+    --add-config-file <(printf 'SCRAM-SHA-512=iterations=8192,password=%s\n' "$(<"$secrets/users/$1")")
+}
 remove_user() { tool configs --alter --entity-type users --entity-name "$1" --delete-config SCRAM-SHA-512; }
 
 # A grant is a line of: principal, host, allow or deny, operation, literal or prefixed, kind of resource, name.
@@ -49,7 +51,7 @@ wanted_grants() {
       pattern = sub(/\*$/, "", name) ? "prefixed" : "literal"
       print "User:" $1, "*", "allow", operations[o], pattern, $3, name
     }
-  }' "$table" | sort -u
+  }' "$here/acls.conf" | sort -u
 }
 # What kafka-acls lists has the resource in one line and a grant in each that follows.
 present_grants() {
@@ -89,9 +91,15 @@ lists=$(mktemp -d)
 trap 'rm -rf "$lists"' EXIT
 list_grants() { tool acls --list >"$lists/grants"; }
 list_users() { tool configs --describe --entity-type users >"$lists/users"; }
+if [ $# -gt 0 ]; then
+  for principal in "$@"; do aside set_user "$principal"; done
+  settle
+  echo "access: the password of $*"
+  exit
+fi
 aside list_grants
 aside list_users
-principals=$(awk '!/^#/ && NF { print $1 }' "$table" | sort -u)
+principals=$(awk '!/^#/ && NF { print $1 }' "$here/acls.conf" | sort -u)
 for principal in $principals; do aside set_user "$principal"; done
 settle
 

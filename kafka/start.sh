@@ -29,6 +29,8 @@ if secure; then
   KAFKA_LISTENERS+=,BROKER://$peer_host:9095
   KAFKA_ADVERTISED_LISTENERS+=,BROKER://${peers[KAFKA_NODE_ID - 1]}:9095
   export KAFKA_SSL_KEYSTORE_LOCATION=$secrets/$name.pem KAFKA_SSL_TRUSTSTORE_LOCATION=$secrets/ca.pem
+  # With nothing in it, Kafka's own start opens a port for JMX, of which the number is chance: closed to other machines, but open.
+  export KAFKA_JMX_OPTS=-Djava.rmi.server.hostname=localhost
   until [ -r "$secrets/$name.pem" ]; do
     [ $SECONDS -lt 60 ] || { echo "$secrets/$name.pem is not there or not readable: see what the service 'secrets' says" >&2; exit 1; }
     sleep 0.2

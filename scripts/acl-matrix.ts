@@ -62,11 +62,13 @@ const reasonsOf = (error: unknown): string[] => {
   const { type, errors = [], groups = [], partitions = [] } = error as Error & {
     type?: string; errors?: unknown[]; groups?: { error: unknown }[]; partitions?: { error: unknown }[];
   };
-  return [...type === undefined ? [] : [type], error.name, ...[error.cause, ...errors, ...groups.map((group) => group.error), ...partitions.map((partition) => partition.error)]
-    .filter((inner) => inner !== undefined).flatMap(reasonsOf)];
+  const inner = [error.cause, ...errors, ...[...groups, ...partitions].map((entry) => entry.error)].filter((reason) => reason !== undefined);
+  return [...type === undefined ? [] : [type], error.name, ...inner.flatMap(reasonsOf)];
 };
 /** Asks with a connection of its own: what KafkaJS learns for one question, the next one would be refused with. */
-const createAdmin = ({ secrets, brokers }: Place) => (principal: string) => async (ask: (admin: Admin) => Promise<unknown>, ...whenAllowed: string[]): Promise<boolean> => {
+const createAdmin = ({ secrets, brokers }: Place) => (principal: string) => async (
+  ask: (admin: Admin) => Promise<unknown>, ...whenAllowed: string[]
+): Promise<boolean> => {
   const admin = new Kafka({
     brokers: brokers.split(','), logLevel: logLevel.NOTHING, retry: { retries: 2 }, ssl: { ca: [readFileSync(join(secrets, principal, 'ca.pem'))] },
     sasl: { mechanism: 'scram-sha-512', username: principal, password: readFileSync(join(secrets, principal, 'password'), 'utf8') },

@@ -7,7 +7,7 @@ import type { LocalBroker } from './lib/broker';
 import { runScript } from './lib/run-script';
 import { withLocalBroker, withLocalCluster } from './lib/scratch-broker';
 
-const PARTS = ['pair', 'held', 'members', 'burst', 'cluster', 'provider'] as const;
+const PARTS = ['pair', 'held', 'members', 'burst', 'cluster', 'provider', 'secure'] as const;
 const HELD = [1_000, 10_000, 100_000];
 const usage = `usage: npm run bench -- [--part ${PARTS.join('|')}]… [--warmup SECONDS] [--seconds SECONDS] [--runs N] [--json FILE] [--profile]`;
 
@@ -116,21 +116,35 @@ const runBurst = async (broker: LocalBroker) => {
   return rounds;
 };
 
-/** The pair on one broker, then on three, in turns, so that what the machine does meanwhile meets both. */
-const runCluster = async (one: Brokers, { runs: wanted, ...options }: Options) => withLocalCluster(async (three) => {
-  const runs: { one: PairRun; three: PairRun }[] = [];
+/** The pair on brokers of one kind, then on those of the other, in turns, so that what the machine does meanwhile meets both. */
+const runInTurns = async <K extends string>(kinds: Record<K, Brokers>, { runs: wanted, ...options }: Options) => {
+  const names = Object.keys(kinds) as K[];
+  const runs: Record<K, PairRun>[] = [];
   for (let run = 1; run <= wanted; run += 1) {
-    const pairs = { one: await benchPair(one, options), three: await benchPair(three, options) };
-    runs.push(pairs);
     console.log(`\nrun ${run}`);
-    for (const [label, pair] of [['one broker', pairs.one], ['three brokers', pairs.three]] as const) {
-      printPair(label, pair);
+    const pairs: [K, PairRun][] = [];
+    for (const name of names) {
+      const pair = await benchPair(kinds[name], options);
+      pairs.push([name, pair]);
+      printPair(name, pair);
       print('at 200/s, POST us', { p50: pair.rate200.p50, p99: pair.rate200.p99 });
       print('at 200/s, outcome ms', pair.rate200.outcomeMs);
     }
+    runs.push(Object.fromEntries(pairs) as Record<K, PairRun>);
   }
   return runs;
-});
+};
+
+const runCluster = (one: LocalBroker, options: Options) =>
+  withLocalCluster((three) => runInTurns({ 'one broker': one, 'three brokers': three }, options));
+
+/** What TLS, SCRAM and the rights cost; how many orders it finishes is held against the aim of docs/performance.md. */
+const runSecure = (plain: LocalBroker, options: Options) => withLocalBroker(async (secure) => {
+  const runs = await runInTurns({ plain, secure }, options);
+  const finished = median(runs.map((run) => run.secure.finishedPerSecond / run.plain.finishedPerSecond));
+  print('\nmedian secure / plain', { finished });
+  return { runs, finished };
+}, { secure: true });
 
 const runProvider = async (broker: LocalBroker) => {
   const result = await benchProvider(broker, { orders: 20_000 });
@@ -149,6 +163,7 @@ const main = async (): Promise<void> => {
     if (options.parts.has('members')) report['members'] = await runMembers(broker);
     if (options.parts.has('burst')) report['burst'] = await runBurst(broker);
     if (options.parts.has('cluster')) report['cluster'] = await runCluster(broker, options);
+    if (options.parts.has('secure')) report['secure'] = await runSecure(broker, options);
     if (options.parts.has('provider')) report['provider'] = await runProvider(broker);
   });
   await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -72,7 +72,7 @@ ${secretsDir}, what each may do stands in kafka/acls.conf. With kcat, and the de
 A new password of service-b, without a restart:
 
   kafka/secrets.sh --password service-b ${secretsDir}
-  BROKER_ADDRESS=${brokerPorts} SECRETS=${secretsDir}/brokers kafka/access.sh
+  BROKER_ADDRESS=${brokerPorts} SECRETS=${secretsDir}/brokers kafka/access.sh service-b
 `;
 
 const prefixed = (name: string): Log => (line) => process.stdout.write(`${name.padEnd(9)} | ${line}\n`);

@@ -45,7 +45,7 @@ const rotatePassword = async (stage: Stage): Promise<number> => {
   const old = await readFile(security.passwordFile('service-b'), 'utf8');
   await sleep(3_000);
   await security.newPassword('service-b');
-  await security.writeAccess(stage.reach, stage.grants);
+  await security.writePassword(stage.reach, 'service-b');
   if (await letsIn(stage, security, 'service-b', old)) throw new Error('the password that was taken away still opens the door');
   // Until every connection has given the new one.
   await sleep((REAUTH_SECONDS + 2) * 1_000);
@@ -101,7 +101,9 @@ const right = {
 export const secureDrills: Drill[] = [
   { ...password, quick: true, perSecond: 100, seconds: 28, limitMs: LIMIT, faults: rotatePassword },
   {
-    ...certificate, quick: true, perSecond: 100, seconds: 18, limitMs: LIMIT,
+    ...certificate, quick: true, perSecond: 100, seconds: 18,
+    // Outcomes take the 6 s more that the group gives a member of the time before the restart, as with every restart of a lone broker.
+    limitMs: { whole: LIMIT.whole },
     faults: (stage) => rotateCertificates(async () => {
       await stage.broker.stop();
       await stage.broker.start();

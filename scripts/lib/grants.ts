@@ -26,9 +26,6 @@ export const renameGrants = (grants: Grant[], names: Record<string, string>): Gr
   return grants.map((grant) => ({ ...grant, name: rename(grant.name) }));
 };
 
-export const formatGrants = (grants: Grant[]): string =>
-  grants.map(({ principal, operation, type, name }) => `${principal} ${operation} ${type} ${name}\n`).join('');
-
 const aclOf = ({ principal, operation, type, name }: Grant): AclEntry => {
   const isPrefix = name.endsWith('*');
   return {

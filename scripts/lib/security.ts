@@ -1,8 +1,6 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { formatGrants, listedGrants } from './grants';
 import type { Reach } from './reach';
 
 export type Security = Awaited<ReturnType<typeof createSecurity>>;
@@ -27,6 +25,9 @@ export const createSecurity = async (folder: string) => {
   const passwordFile = (principal: string): string => resolve(folder, principal, 'password');
   const pemOf = (broker: string): string => resolve(brokers, `${broker}.pem`);
 
+  const access = ({ brokers: addresses }: Reach, args: string[]): Promise<void> =>
+    runScript('access.sh', args, { BROKER_ADDRESS: addresses, SECRETS: brokers });
+
   return {
     ca,
     /** The file with a broker's key and certificate. */
@@ -40,13 +41,10 @@ export const createSecurity = async (folder: string) => {
     }),
     /** New certificates for the brokers, which take them when they start. */
     renew: (): Promise<void> => secrets('--renew'),
-    /** A new password, for the clients at once and for the brokers with the next `writeAccess`. */
+    /** A new password, for the client at once and for the brokers with `writePassword`. */
     newPassword: (principal: string): Promise<void> => secrets('--password', principal),
-    /** Has the users and these rights on the brokers, and no other rights. */
-    writeAccess: async (reach: Reach, grants = listedGrants()): Promise<void> => {
-      const table = resolve(folder, 'acls.conf');
-      await writeFile(table, formatGrants(grants));
-      await runScript('access.sh', [], { BROKER_ADDRESS: reach.brokers, SECRETS: brokers, TABLE: table });
-    },
+    writePassword: (reach: Reach, principal: string): Promise<void> => access(reach, [principal]),
+    /** Has the users and rights of `kafka/acls.conf` on the brokers, and no others. */
+    writeAccess: (reach: Reach): Promise<void> => access(reach, []),
   };
 };

@@ -49,9 +49,9 @@ describe('addresses of a broker in a container', () => {
         secured({ BROKER_NODES: 'kafka,kafka-2,kafka-3', KAFKA_NODE_ID: '2' });
       expect(KAFKA_ADVERTISED_LISTENERS).toBe('CLIENT://kafka-2:9092,HOST://127.0.0.1:29093,BROKER://kafka-2:9095');
       expect(KAFKA_SSL_KEYSTORE_LOCATION).toBe(`${secrets}/kafka-2.pem`);
-      const protocols = Object.fromEntries(KAFKA_LISTENER_SECURITY_PROTOCOL_MAP!.split(',').map((entry) => entry.split(':')));
+      const protocols = new Map(KAFKA_LISTENER_SECURITY_PROTOCOL_MAP!.split(',').map((entry) => entry.split(':') as [string, string]));
       const names = KAFKA_LISTENERS!.split(',').map((listener) => listener.split('://')[0]!);
-      expect(names.map((name) => [name, protocols[name]])).toEqual([['CLIENT', 'SASL_SSL'], ['HOST', 'SASL_SSL'], ['CONTROLLER', 'SSL'], ['BROKER', 'SSL']]);
+      expect(names.map((name) => [name, protocols.get(name)])).toEqual([['CLIENT', 'SASL_SSL'], ['HOST', 'SASL_SSL'], ['CONTROLLER', 'SSL'], ['BROKER', 'SSL']]);
     });
   });
 });

@@ -39,7 +39,8 @@ const start = async (env: Env): Promise<void> => {
   const groups = [env.KAFKA_GROUP_ID, ...env.DATABASE_URL === undefined ? [`${env.KAFKA_GROUP_ID}.${randomUUID()}`] : []];
   const access = createAccessWatch({
     look: createLook({
-      brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security, needs: { Read: Object.values(topics), Write: [topics.orders], groups },
+      brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security,
+      needs: { Read: Object.values(topics), Write: [topics.orders], groups },
     }),
     principal: principalOf(security),
     logger,
@@ -141,10 +142,13 @@ const start = async (env: Env): Promise<void> => {
     steps: [
       { name: 'http', timeoutMs: 6_000, run: closeHttp },
       { name: 'consumer', timeoutMs: 1_500, run: log.stop },
-      { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop(), access.stop()]) },
+      { name: 'producer', timeoutMs: 1_500, run: () => Promise.all([publisher.stop(), lag.stop()]) },
       { name: 'database and traces', timeoutMs: 500, run: () => Promise.all([source.close(), tracer.stop()]) },
     ],
-    atExit: trail.close,
+    atExit: () => {
+      access.stop();
+      trail.close();
+    },
   });
   access.start();
   publisher.start();

@@ -156,10 +156,13 @@ const start = async (env: Env): Promise<void> => {
     // Eight and a half seconds at most. Probes are answered while the consumer stops.
     steps: [
       { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000), consumer.stop()]) },
-      { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop(), access.stop()]) },
+      { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
       { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],
-    atExit: trail.close,
+    atExit: () => {
+      access.stop();
+      trail.close();
+    },
   });
   access.start();
   payments.start();

@@ -133,8 +133,10 @@ type SecuritySettings = Pick<z.output<z.ZodObject<typeof commonSettings>>,
   'KAFKA_SSL_CA_FILE' | 'KAFKA_SASL_USERNAME' | 'KAFKA_SASL_PASSWORD_FILE'>;
 
 /** How to come in at the broker: with TLS if there is a CA, with a password if there is a user. */
-export const securityOf = ({ KAFKA_SSL_CA_FILE: caFile, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD_FILE: passwordFile }: SecuritySettings) =>
-  ({ caFile, credentials: username === undefined || passwordFile === undefined ? undefined : { username, passwordFile } });
+export const securityOf = (env: SecuritySettings) => {
+  const { KAFKA_SSL_CA_FILE: caFile, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD_FILE: passwordFile } = env;
+  return { caFile, credentials: username === undefined || passwordFile === undefined ? undefined : { username, passwordFile } };
+};
 
 export class InvalidEnvironmentError extends Error {
   override readonly name = 'InvalidEnvironmentError';

@@ -58,10 +58,7 @@ const beginConnectionsEmpty = (): void => {
   };
 };
 
-/**
- * A connection that does not come about goes at once. Without: with TLS it waits for the rest of the handshake of a frozen broker, one more
- * with each try; and when that comes in the end, it is taken for the connection that was made since.
- */
+/** Without: with TLS a connection that is not made in time is kept until a frozen broker closes it, one more with each try. */
 const dropFailedConnections = (): void => {
   const connect = Connection.prototype.connect;
   Connection.prototype.connect = async function connectOrDrop() {

@@ -15,8 +15,8 @@ export const readCa = (file: string): string => readFileSync(file, 'utf8');
 export const readPassword = (file: string): string => readFileSync(file, 'utf8').replace(/\r?\n$/, '');
 
 /**
- * Small requests must not wait for Nagle's algorithm. With TLS the name that is asked for is told, and the certificate has to be for it. A CA
- * that was exchanged counts from the next connection on.
+ * Small requests must not wait for Nagle's algorithm. With TLS the name that is asked for is told, and the certificate has to be for it. A
+ * CA that was exchanged counts from the next connection on.
  */
 const socketFactoryOf = ({ caFile }: Security): ISocketFactory => ({ host, port, onConnect }) => {
   const socket = caFile === undefined

@@ -1,3 +1,5 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { KafkaJSRequestTimeoutError } from 'kafkajs';
 import BrokerPool, { type InternalBroker } from 'kafkajs/src/cluster/brokerPool';
 import Connection from 'kafkajs/src/network/connection';
@@ -62,6 +64,23 @@ test('13 When a connection is made anew, then nothing of the answers of the last
   });
   await expect(connection.connect()).rejects.toThrow('no network');
   expect(connection).toMatchObject({ chunks: [], bytesBuffered: 0, bytesNeeded: 4 });
+});
+
+test('16 When a TLS handshake is not answered in time, then nothing of the connection is left', async () => {
+  // As a frozen process: the connection is taken, and neither answered nor closed.
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const log = { namespace: () => log, debug: ignored, info: ignored, warn: ignored, error: ignored };
+  const { pool: [connection] } = new ConnectionPool({
+    host: '127.0.0.1', port: (server.address() as AddressInfo).port, clientId: 'test', connectionTimeout: 50, requestTimeout: 50, logger: log, ssl: true,
+    socketFactory: ({ host, port, onConnect }) => connectTls({ host, port }, onConnect),
+  });
+  try {
+    await expect(connection!.connect()).rejects.toThrow('Connection timeout');
+    expect(connection!.socket).toMatchObject({ destroyed: true });
+  } finally {
+    server.close();
+  }
 });
 
 describe('13 somebody is asked of the cluster', () => {

@@ -1,5 +1,5 @@
 import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError, type ProducerRecord, type RecordMetadata } from 'kafkajs';
-import { KafkaJSConnectionClosedError } from 'kafkajs/src/errors';
+import { KafkaJSConnectionClosedError, KafkaJSSASLAuthenticationError } from 'kafkajs/src/errors';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error';
 import { noteProduceTry } from '../../src/kafka/kafkajs-network-patches';
 import { keyPartitioner, type PlacedMessage } from '../../src/kafka/partitioner';
@@ -23,6 +23,9 @@ export const cutOff = (): Error => new KafkaJSConnectionClosedError('Closed conn
 const before = new KafkaJSConnectionError('connect ECONNREFUSED', { code: 'ECONNREFUSED' });
 /** No broker could be reached: no request was made. */
 export const unreachable = (): Error => before;
+
+/** The broker refused the password of a new connection: no request was sent. */
+export const wrongPassword = (): Error => new KafkaJSSASLAuthenticationError('invalid credentials');
 
 /** A producer over a topic whose partitions are led by `leaders`, which may change; a record without a key goes where it says. */
 export const aProducer = ({ leaders, onRequest, connect = async () => undefined }: {

@@ -42,9 +42,10 @@ export type Env = z.output<typeof envSchema>;
 export const parseEnv = (source: Record<string, string | undefined>, shared?: string[]): Env => parseSettings(envSchema, source, shared);
 
 /** The command for dead letters comes in as a user of its own, if there is one. */
-export const dltSecurityOf = (env: Env) => securityOf(env.DLT_SASL_USERNAME === undefined ? env : {
-  ...env, KAFKA_SASL_USERNAME: env.DLT_SASL_USERNAME, KAFKA_SASL_PASSWORD_FILE: env.DLT_SASL_PASSWORD_FILE,
-});
+export const dltSecurityOf = (env: Env) => {
+  const { DLT_SASL_USERNAME: username, DLT_SASL_PASSWORD_FILE: passwordFile } = env;
+  return securityOf(username === undefined ? env : { ...env, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD_FILE: passwordFile });
+};
 
 /** Reads `.env` of the service, that of the repository root, and the process environment, which wins over both. */
 export const loadEnv = (): Env => {

@@ -13,8 +13,8 @@ const delay = (ms: number): Promise<void> => new Promise((resolve) => {
 const nameOf = ({ operation, resource, reason }: Fault): string => `${operation} ${resource}: ${reason}`;
 
 /**
- * Looks at the start, and whenever something failed, whether that is for want of a right, a password or a certificate; says so once, and once
- * more when it is over. What failed is tried again by whoever needs it.
+ * Looks at the start, and whenever something failed, whether that is for want of a right, a password or a certificate; says so once, and
+ * once more when it is over. What failed is tried again by whoever needs it.
  */
 export const createAccessWatch = ({ look, principal, logger }: { look: Look; principal: string; logger: Logger }) => {
   let faults = new Map<string, Fault>();

@@ -78,9 +78,9 @@ const REMEDIES: readonly [called: RegExp, operation: 'Connect' | 'Authenticate',
 ];
 
 /**
- * Finds out whether the broker lets somebody in with these settings, and what it will not let them do: by connecting to each broker once, and
- * asking one of them for rights. Nothing is written, read or joined. KafkaJS's own errors do not tell: they name no topic, and of a group that
- * may not be used they say that its coordinator was not found.
+ * Finds out whether the broker lets somebody in with these settings, and what it will not let them do: by connecting to each broker once,
+ * and asking one of them for rights. Nothing is written, read or joined. KafkaJS's own errors do not tell: they name no topic, and of a
+ * group that may not be used they say that its coordinator was not found.
  */
 export const createLook = ({ brokers: bootstrap, clientId, security, needs }: {
   brokers: readonly string[];

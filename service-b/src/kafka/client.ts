@@ -23,7 +23,7 @@ const levelFor = (logger: Logger): logLevel => (logger.isDebugEnabled() ? logLev
 /** Takes over the level of the logger, which has changed. */
 export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka.logger().setLogLevel(levelFor(logger));
 
-/** How long a broker may take: to be connected to, TLS included, and to answer at once; `kafkajs-network-patches` knows what may take longer. */
+/** To connect, TLS included; and to answer at once: `kafkajs-network-patches` knows what may take longer. */
 export const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 4_000 };
 
 /** The Kafka client of this service. Retries inside one call are few: whoever calls decides how long to go on. */

@@ -5,7 +5,7 @@ declare module 'kafkajs/src/network/connection' {
     readonly requestQueue: { readonly inflight: ReadonlyMap<number, InFlight> };
     readonly host: string;
     readonly port: number;
-    readonly socket?: { destroy(): void };
+    readonly socket?: { readonly destroyed: boolean; destroy(): void };
     chunks: Buffer[];
     bytesBuffered: number;
     bytesNeeded: number;
@@ -139,6 +139,9 @@ declare module 'kafkajs/src/errors' {
     constructor(error: Error, where: { topic: string; partition: number });
   }
   export class KafkaJSBrokerNotFound extends KafkaJSError {}
+  export class KafkaJSSASLAuthenticationError extends KafkaJSError {
+    constructor(message: string);
+  }
   export class KafkaJSConnectionClosedError extends KafkaJSError {
     constructor(message: string, broker: { host: string; port: number });
   }

@@ -1,4 +1,4 @@
-import { KafkaJSError, type RecordMetadata } from 'kafkajs';
+import { KafkaJSError, KafkaJSSASLAuthenticationError, type RecordMetadata } from 'kafkajs';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error';
 
 /** Why a record was not acknowledged by one try. */
@@ -55,12 +55,14 @@ export const failureOf = (answer: Answer | undefined, error: unknown, wasMade: b
   const [type, code] = [read(root, 'type'), read(root, 'code')];
   // What is none of KafkaJS's comes from encoding a record, and would come again.
   const isOwn = root instanceof KafkaJSError;
-  const retriable = isOwn && root.retriable;
+  // A password comes before the first request of a connection, and may be in the middle of a change.
+  const isPassword = root instanceof KafkaJSSASLAuthenticationError;
+  const retriable = isPassword || (isOwn && root.retriable);
   const isAuthorization = typeof type === 'string' && type.endsWith('AUTHORIZATION_FAILED');
   return {
     error: root,
     retriable,
-    appended: !wasMade || BEFORE_APPEND.has(type) ? 'no' : 'unknown',
+    appended: !wasMade || isPassword || BEFORE_APPEND.has(type) ? 'no' : 'unknown',
     splits: TOO_LARGE.has(type) || CUT_OFF.has(root.name) || CUT_OFF.has(code) || (!retriable && !isAuthorization),
   };
 };

@@ -3,7 +3,7 @@ import type { Failure } from '../../src/kafka/send-failure';
 import type { Position } from '../../src/kafka/send-queue';
 import { createSending } from '../../src/kafka/sending';
 import { eventually, recordingLogger } from '../support/fakes';
-import { aProducer, aRecord, CODES, cutOff, refusal, unreachable, type Request } from '../support/producer';
+import { aProducer, aRecord, CODES, cutOff, refusal, unreachable, wrongPassword, type Request } from '../support/producer';
 
 type Answer = (request: Request) => Error | RecordMetadata[] | undefined;
 
@@ -228,6 +228,20 @@ describe('a try fails', () => {
     await Promise.all([send('a'), send('b')]);
     expect(cluster.values()).toEqual([['a', 'b'], ['a', 'b'], ['a', 'b']]);
     expect(told).toEqual(['2 failed', '2 failed', '2 sent']);
+  });
+
+  test('16 When the password is refused before the request, then it is tried again, and the record is certainly not on the broker', async () => {
+    let isFirst = true;
+    const { send, warm, failures } = aSending({
+      answer: ({ values }) => {
+        if (!isFirst || !values.includes('a')) return undefined;
+        isFirst = false;
+        return wrongPassword();
+      },
+    });
+    await warm();
+    await send('a');
+    expect(failures).toMatchObject([{ retriable: true, appended: 'no', splits: false }]);
   });
 
   test.each<[string, Failure['appended'], () => Error]>([
