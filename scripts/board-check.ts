@@ -5,12 +5,17 @@ import { runScript } from './lib/run-script';
 
 const usage = 'usage: npx ts-node scripts/board-check.ts [url] [seconds]';
 
+/** One that may write, where service-a asks for a token. */
+const token = process.env.API_TOKEN ?? '';
+
 /** Places orders by the form of a running board, for some seconds, and waits until each has come to its end. */
 const check = async (url: string, seconds: number): Promise<void> => {
   if (!URL.canParse(url) || !(seconds > 0)) throw new Error(usage);
   const browser = await launchChromium();
   try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const page = await browser.newPage({
+      viewport: { width: 1280, height: 900 }, ...(token !== '' && { httpCredentials: { username: 'board-check', password: token } }),
+    });
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
     await page.goto(url);
@@ -29,8 +34,9 @@ const check = async (url: string, seconds: number): Promise<void> => {
     if (placed.length < seconds / 2) throw new Error(`only ${placed.length} orders were accepted in ${seconds} s: ${await textOf('placed')}`);
     await waitFor('the board to be live', async () => await textOf('connection') === 'Live');
     await waitFor('no order to be pending', async () => await textOf('pending') === '0');
+    const headers = token === '' ? {} : { Authorization: `Bearer ${token}` };
     for (const orderId of placed) {
-      const { status } = await (await fetch(`${url}/orders/${orderId}`)).json() as { status: string };
+      const { status } = await (await fetch(`${url}/orders/${orderId}`, { headers })).json() as { status: string };
       if (status !== 'completed' && status !== 'failed') throw new Error(`${orderId} is ${status}`);
     }
     if (await page.evaluate('window.loadedOnce') !== true) throw new Error('the page was loaded anew');

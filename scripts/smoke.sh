@@ -38,7 +38,7 @@ check() {
 }
 
 # --- HTTP: leaves the status in $code, the body and the head in files ---
-request() { code=$(curl -s -m 10 -o "$dir/body" -D "$dir/head" -w '%{http_code}' -H "@$dir/token" "$@") || true; }
+request() { code=$(curl -s -m 10 -o "$dir/body" -D "$dir/head" -w '%{http_code}' -H "@${shown:-$dir/token}" "$@") || true; }
 post() { request "$A/orders" -H 'Content-Type: application/json' --data-binary "$1"; }
 is() { [ "$code" = "$1" ]; }
 has() { grep -qF -- "$1" "$dir/body"; }
@@ -189,6 +189,18 @@ request "$A/nowhere"
 check 'an unknown address is not found' is 404
 request -X DELETE "$A/orders"
 check 'a wrong method is refused with the right one' all 'is 405' 'header Allow:GET,HEAD,POST'
+
+if [ -n "${API_TOKEN:-}" ]; then
+  for path in / /orders "/orders/$APPROVED_ID" /orders/events; do
+    shown=/dev/null request "$A$path"
+    check "without a token $path is not shown" all 'is 401' 'header WWW-Authenticate:Bearerrealm="orders"'
+  done
+  shown=/dev/null post "$(order "$(new_id)")"
+  check 'without a token no order is taken' is 401
+  echo 'Authorization: Bearer of-nobody' >"$dir/unknown"
+  shown=$dir/unknown request "$A/orders"
+  check 'a token that is not known is of no use' all 'is 401' 'has "This token is not known."'
+fi
 
 # --- Records that are no orders ---
 mark=$(new_id)

@@ -20,11 +20,12 @@ export const backoffMs = (failures: number): number => Math.min(10_000, 1_000 * 
 /** How long to wait before the next try; undefined if that would end the same way. */
 const delayOf = (error: unknown, failures: number): number | undefined => {
   if (error instanceof UnreachableError) return backoffMs(failures);
-  return error instanceof ProblemError && error.status >= 500 ? error.retryAfterMs ?? backoffMs(failures) : undefined;
+  const passes = error instanceof ProblemError && (error.status >= 500 || error.status === 429);
+  return passes ? error.retryAfterMs ?? backoffMs(failures) : undefined;
 };
 
 /**
- * Does `work` until it succeeds: after an answer of 5xx it waits as long as `Retry-After` says, or with backoff, as it does when
+ * Does `work` until it succeeds: after an answer of 5xx or 429 it waits as long as `Retry-After` says, or with backoff, as it does when
  * service-a cannot be reached. `onWait` hears of each wait. Throws what another try would not mend, and when `signal` aborts.
  */
 export const patiently = async <T>(

@@ -1,6 +1,7 @@
 import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
+import { accessGuard } from './routes/access';
 import { createAnswers } from './routes/answer';
 import { boardRoutes, type BoardFile } from './routes/board';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
@@ -9,20 +10,28 @@ import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
 import { errorHandler, notFound } from './routes/problem';
 import type { Logger } from './utils/logger';
 import type { Metrics } from './utils/metrics';
+import type { FindHolder } from './utils/tokens';
 
 /** The HTTP side of the service: no network and no Kafka of its own, so that tests can hold it. */
-export const createApp = ({ board, checks, corsOrigins, logger, metrics, ...orders }: Omit<OrderRoutesDeps, 'onRejected'> & {
+export const createApp = ({
+  board, checks, corsOrigins, findHolder, logger, metrics, ratePerMinute, ...orders
+}: Omit<OrderRoutesDeps, 'onRejected'> & {
   board: readonly BoardFile[];
   checks: ReadinessChecks;
   /** Origins that browsers may call from; `*` for all. */
   corsOrigins: string[];
+  /** Who asks; without it everybody may. */
+  findHolder?: FindHolder | undefined;
   logger: Logger;
   metrics: Pick<Metrics, 'request' | 'rejected' | 'text' | 'contentType'>;
+  /** Requests of each client, if they are bounded. */
+  ratePerMinute?: number | undefined;
 }): Express => {
   const { answer, beginEvents } = createAnswers(corsOrigins, metrics.request);
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', false);
   app.options('*', helmet(), cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD', 'POST'] }));
+  if (findHolder !== undefined || ratePerMinute !== undefined) app.use(accessGuard({ findHolder, ratePerMinute }));
   app.use(orderRoutes({ ...orders, onRejected: metrics.rejected, answer, beginEvents }));
   app.use(healthRoutes({ service: 'service-a', checks, answer }));
   app.use(metricsRoutes({ metrics, answer }));

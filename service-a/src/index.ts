@@ -20,6 +20,7 @@ import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { createTokens } from './utils/tokens';
 import { createTracer, endWith, traceIdOf } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
@@ -122,6 +123,8 @@ const start = async (env: Env): Promise<void> => {
     // Where the build leaves it, seen from dist/ and from src/ alike.
     board: readBoard(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
+    findHolder: env.API_TOKENS_FILE === undefined ? undefined : createTokens({ file: env.API_TOKENS_FILE, logger }),
+    ratePerMinute: env.RATE_LIMIT_PER_MINUTE,
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     logger,
   });

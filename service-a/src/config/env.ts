@@ -16,6 +16,8 @@ export const envSchema = z.object({
   KAFKA_CLIENT_ID: name.default('service-a'),
   KAFKA_GROUP_ID: groupId('service-b-consumers').default('service-a-consumers'),
   BODY_LIMIT_BYTES: integer(1_024, 524_288).default(262_144),
+  API_TOKENS_FILE: z.string().optional(),
+  RATE_LIMIT_PER_MINUTE: integer(1, 10_000_000).optional(),
   ORDERS_MAX: integer(1, 10_000_000).default(100_000),
   ORDERS_MAX_BYTES: integer(16_777_216, 8_589_934_592).default(536_870_912),
   DATABASE_URL: databaseUrl.optional(),

@@ -1,6 +1,6 @@
 import cors from 'cors';
 import helmet from 'helmet';
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { headersOf } from '../utils/refusal';
 
 /** Sends a JSON answer with the headers that every answer carries; a body that is text is JSON already. */
@@ -30,8 +30,8 @@ export const createAnswers = (origins: readonly string[], onAnswer: OnAnswer): {
   return {
     answer: (res, status, body, headers = {}) => {
       const text = typeof body === 'string' ? body : JSON.stringify(body);
-      const all = [...common(res), 'Content-Length', String(Buffer.byteLength(text))];
-      for (const [name, value] of Object.entries(headers)) all.push(name, String(value));
+      const all: OutgoingHttpHeader[] = [...common(res), 'Content-Length', String(Buffer.byteLength(text))];
+      for (const [name, value] of Object.entries(headers)) all.push(name, value!);
       if (headers['Content-Type'] === undefined) all.push('Content-Type', 'application/json; charset=utf-8');
       res.writeHead(status, all);
       res.end(text);

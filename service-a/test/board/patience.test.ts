@@ -20,8 +20,8 @@ const waitsOf = async (...errors: Error[]): Promise<number[]> => {
   return waits;
 };
 
-test('When a 503 says how long to wait, then that long is waited', async () => {
-  expect(await waitsOf(new ProblemError(503, 'busy', [], 3_000), new ProblemError(503, 'busy', [], 0))).toEqual([3_000, 0]);
+test.each([503, 429])('When a %d says how long to wait, then that long is waited', async (status) => {
+  expect(await waitsOf(new ProblemError(status, 'busy', [], 3_000), new ProblemError(status, 'busy', [], 0))).toEqual([3_000, 0]);
 });
 
 test('When service-a cannot be reached, then the waits grow', async () => {

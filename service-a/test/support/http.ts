@@ -7,6 +7,7 @@ import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
 import type { LogPosition } from '../../src/store/order-store';
 import type { OrderCreated } from './builders';
 import { createMetrics } from '../../src/utils/metrics';
+import type { FindHolder } from '../../src/utils/tokens';
 import type { TraceHeaders } from '../../src/utils/tracing';
 import { recordingTracer } from './tracing';
 import { recordingLogger } from './fakes';
@@ -20,8 +21,10 @@ export const anApp = (differences: {
   checks?: Record<string, boolean>;
   corsOrigins?: string[];
   board?: BoardFile[];
+  findHolder?: FindHolder;
+  ratePerMinute?: number;
 } = {}) => {
-  const { caughtUp = true, checks = {}, corsOrigins = ['*'], board = [], store = createMemoryStore({ max: 100 }) } = differences;
+  const { caughtUp = true, checks = {}, corsOrigins = ['*'], board = [], store = createMemoryStore({ max: 100 }), ...others } = differences;
   const published: OrderCreated[] = [];
   const traces: (TraceHeaders | undefined)[] = [];
   const publish = async (_orderId: string, event: string, trace?: TraceHeaders): Promise<LogPosition> => {
@@ -39,6 +42,7 @@ export const anApp = (differences: {
   const app = createApp({
     startSpan,
     metrics,
+    findHolder: others.findHolder, ratePerMinute: others.ratePerMinute,
     board, placeOrder, store, waiters, streams, corsOrigins, logger,
     caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
   });
