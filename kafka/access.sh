@@ -18,26 +18,29 @@ tool() {
 }
 
 # aside COMMAND…: runs it beside the others, four at most; `settle` waits for all and fails if one did.
-running=0
+running=()
 failed=0
 aside() {
-  if [ $running -ge 4 ]; then
-    wait -n || failed=1
-    running=$((running - 1))
+  if [ ${#running[@]} -ge 4 ]; then
+    wait "${running[0]}" || failed=1
+    running=("${running[@]:1}")
   fi
   "$@" </dev/null >/dev/null &
-  running=$((running + 1))
+  running+=($!)
 }
 settle() {
-  while [ $running -gt 0 ]; do
-    wait -n || failed=1
-    running=$((running - 1))
-  done
+  local pid
+  for pid in ${running[@]+"${running[@]}"}; do wait "$pid" || failed=1; done
+  running=()
   [ $failed -eq 0 ]
 }
 
 # The password is in a pipe: neither among the arguments, which everybody can read, nor in a file.
-set_user() { tool configs --alter --entity-type users --entity-name "$1" --add-config-file <(printf 'SCRAM-SHA-512=iterations=8192,password=%s\n' "$(<"$secrets/users/$1")"); }
+set_user() {
+  [ -s "$secrets/users/$1" ] || { echo "there is no password of $1 in $secrets/users" >&2; return 1; }
+  tool configs --alter --entity-type users --entity-name "$1" \
+    --add-config-file <(printf 'SCRAM-SHA-512=iterations=8192,password=%s\n' "$(<"$secrets/users/$1")")
+}
 remove_user() { tool configs --alter --entity-type users --entity-name "$1" --delete-config SCRAM-SHA-512; }
 
 # A grant is a line of: principal, host, allow or deny, operation, literal or prefixed, kind of resource, name.

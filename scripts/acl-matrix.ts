@@ -62,7 +62,7 @@ const reasonsOf = (error: unknown): string[] => {
   const { type, errors = [], groups = [], partitions = [] } = error as Error & {
     type?: string; errors?: unknown[]; groups?: { error: unknown }[]; partitions?: { error: unknown }[];
   };
-  const inner = [error.cause, ...errors, ...[...groups, ...partitions].map((entry) => entry.error)].filter((reason) => reason !== undefined);
+  const inner = [error.cause, ...errors, ...[...groups, ...partitions].map((entry) => entry.error)].filter((one) => one !== undefined);
   return [...type === undefined ? [] : [type], error.name, ...inner.flatMap(reasonsOf)];
 };
 /** Asks with a connection of its own: what KafkaJS learns for one question, the next one would be refused with. */
