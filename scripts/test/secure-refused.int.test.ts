@@ -204,7 +204,8 @@ describe('16 the command for a rebuild', () => {
       command: process.execPath, args: ['dist/rebuild.js'], cwd: resolve(__dirname, '../../service-a'), env: { ...process.env, ...own },
       log: (line) => void stderr.push(line),
     });
-    expect([(await child.exited).code, stderr]).toEqual([1, [expect.stringMatching(/^rebuild: User:inspector may not Read group .*\.rebuild\./)]]);
+    const { code } = await child.exited;
+    expect([code, stderr]).toEqual([1, [expect.stringMatching(/^rebuild: User:inspector may not Read group .*\.rebuild\./)]]);
   });
 });
 
