@@ -39,7 +39,8 @@ const namesToTry = (grants: Grant[], type: string, mark: string): string[] => {
 const createKcat = ({ secrets, brokers }: Place) => (principal: string) => (args: string[], input = ''): Promise<string> =>
   new Promise((resolve, reject) => {
     const folder = join(secrets, principal);
-    const kcat = spawn('timeout', ['20', 'kcat', '-F', join(folder, 'kcat.conf'), '-X', `ssl.ca.location=${join(folder, 'ca.pem')}`, '-b', brokers, ...args]);
+    const known = ['-F', join(folder, 'kcat.conf'), '-X', `ssl.ca.location=${join(folder, 'ca.pem')}`, '-b', brokers];
+    const kcat = spawn('timeout', ['20', 'kcat', ...known, ...args]);
     let said = '';
     kcat.stdout.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
     kcat.stderr.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
@@ -56,21 +57,25 @@ const decided = (said: string, whenAllowed: RegExp): boolean => {
 };
 
 /** As KafkaJS tells it: what is refused has one of these types, and a refusal of the coordinator is told as its absence. */
-const REFUSALS = ['TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'KafkaJSGroupCoordinatorNotFound'];
+const REFUSALS = [
+  'TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'KafkaJSGroupCoordinatorNotFound',
+];
 const reasonsOf = (error: unknown): string[] => {
   if (!(error instanceof Error)) return [String(error)];
   const { type, errors = [], groups = [], partitions = [] } = error as Error & {
     type?: string; errors?: unknown[]; groups?: { error: unknown }[]; partitions?: { error: unknown }[];
   };
-  const inner = [error.cause, ...errors, ...[...groups, ...partitions].map((entry) => entry.error)].filter((reason) => reason !== undefined);
+  const inner = [error.cause, ...errors, ...[...groups, ...partitions].map((entry) => entry.error)].filter((one) => one !== undefined);
   return [...type === undefined ? [] : [type], error.name, ...inner.flatMap(reasonsOf)];
 };
+
 /** Asks with a connection of its own: what KafkaJS learns for one question, the next one would be refused with. */
 const createAdmin = ({ secrets, brokers }: Place) => (principal: string) => async (
   ask: (admin: Admin) => Promise<unknown>, ...whenAllowed: string[]
 ): Promise<boolean> => {
   const admin = new Kafka({
-    brokers: brokers.split(','), logLevel: logLevel.NOTHING, retry: { retries: 2 }, ssl: { ca: [readFileSync(join(secrets, principal, 'ca.pem'))] },
+    brokers: brokers.split(','), logLevel: logLevel.NOTHING, retry: { retries: 2 },
+    ssl: { ca: [readFileSync(join(secrets, principal, 'ca.pem'))] },
     sasl: { mechanism: 'scram-sha-512', username: principal, password: readFileSync(join(secrets, principal, 'password'), 'utf8') },
   }).admin();
   await admin.connect();
@@ -169,7 +174,8 @@ const main = async (): Promise<number> => {
     else {
       counts.wrong += 1;
       const what = typeof found === 'boolean' ? `is ${found ? 'allowed' : 'refused'}` : `ends with ${String(found)}`;
-      console.log(`not ok ${grant.principal} ${grant.operation} ${grant.type} ${grant.name} ${what}, acls.conf says ${expected ? 'allowed' : 'refused'}`);
+      const { principal, operation, type, name } = grant;
+      console.log(`not ok ${principal} ${operation} ${type} ${name} ${what}, acls.conf says ${expected ? 'allowed' : 'refused'}`);
     }
   });
   console.log(`${tries.length} tries: ${counts.allowed} allowed and ${counts.refused} refused as acls.conf says, ${counts.wrong} otherwise`);

@@ -210,6 +210,12 @@ describe('16 the command for a rebuild', () => {
 });
 
 describe('16 the command for dead letters', () => {
+  // Half of the orders is declined.
+  beforeAll(async () => {
+    await stage.load.run({ seconds: 1 });
+    await stage.settle();
+  });
+
   test('When it may not write orders, then it says so in a line, and exits with 1', async () => {
     const taken = stage.grants.filter(({ principal, operation }) => principal === 'dlt' && operation === 'Write');
     await take(stage.admin, taken);

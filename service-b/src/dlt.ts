@@ -10,7 +10,7 @@ import { createPut } from './dead-letters/put';
 import { createRedrive, type Outcome } from './dead-letters/redrive';
 import { createLook, refusalSeen } from './kafka/access';
 import { createKafka } from './kafka/client';
-import { createLogReader } from './kafka/log-reader';
+import { createLogReader, NoAnswerError } from './kafka/log-reader';
 import { createProgress } from './utils/progress';
 
 /** Somebody asked the program to end: `exitCode` is 128 and the number of the signal. */
@@ -96,7 +96,8 @@ const needsOf = (command: Command, { DLT_TOPIC, PAYMENTS_TOPIC, ORDERS_TOPIC, KA
 
 /** An error that says what is refused, where that is why the command failed. */
 const explained = async (error: unknown, command: Command, env: Env): Promise<unknown> => {
-  if (error instanceof Stopped) return error;
+  // Whoever said nothing for so long will not say more now.
+  if (error instanceof Stopped || (error instanceof Error && error.cause instanceof NoAnswerError)) return error;
   const security = dltSecurityOf(env);
   const look = createLook({ brokers: env.KAFKA_BROKERS, clientId: `${env.KAFKA_CLIENT_ID}-dlt`, security, needs: needsOf(command, env) });
   return await refusalSeen(look, security) ?? error;

@@ -30,15 +30,13 @@ const field = (error: Error, name: 'type' | 'code'): string =>
   (name in error ? String((error as Error & Record<typeof name, unknown>)[name]) : '');
 
 /** Reads a file that is about to be needed. */
-const fileFault = (setting: string, path: string, read: (path: string) => string): Fault[] => {
+const fileFault = (path: string, read: (path: string) => string): Fault[] => {
   try {
     read(path);
     return [];
   } catch (error) {
-    return [{
-      operation: 'Read', resource: `file ${path}`, reason: field(error as Error, 'code') || 'unknown',
-      remedy: `${setting} must name a file that can be read`,
-    }];
+    const reason = field(error as Error, 'code') || 'unknown';
+    return [{ operation: 'Read', resource: `file ${path}`, reason, remedy: 'put it there, and let this process read it' }];
   }
 };
 
@@ -139,8 +137,8 @@ export const createLook = ({ brokers: bootstrap, clientId, security, needs }: {
 
   return async () => {
     const files = [
-      ...caFile === undefined ? [] : fileFault('KAFKA_SSL_CA_FILE', caFile, readCa),
-      ...credentials === undefined ? [] : fileFault('the setting of the password file', credentials.passwordFile, readPassword),
+      ...caFile === undefined ? [] : fileFault(caFile, readCa),
+      ...credentials === undefined ? [] : fileFault(credentials.passwordFile, readPassword),
     ];
     if (files.length > 0) return files;
     const addresses = new Set(bootstrap);

@@ -17,10 +17,15 @@ const CLOSE_MS = 3_000;
 /** Clocks of producers differ: a record that was written later than another one may be stamped this much earlier. */
 const CLOCK_MARGIN_MS = 3_600_000;
 
+/** The broker kept silent. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+}
+
 const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1_000} s`)), ms);
+    timer = setTimeout(() => reject(new NoAnswerError(`no answer within ${ms / 1_000} s`)), ms);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 };
