@@ -3,19 +3,10 @@
 # too much goes. Runs at every boot of the first broker, and by hand after a change:
 #   docker exec kafka bash /kafka-setup/access.sh
 # access.sh PRINCIPAL… gives these their passwords and does nothing else: in a second, during which who has the new one is refused.
-# Comes in with a broker's certificate. BROKER_ADDRESS (localhost:9095), SECRETS (/secrets/brokers) and BROKER (this one's name, whose
-# certificate is taken) say otherwise. Without Docker, Kafka's tools are those of kafka.sh.
+# BROKER_ADDRESS, SECRETS and BROKER as tools.sh has them.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=kafka/broker.sh
-. "$here/broker.sh"
-connection=(--bootstrap-server "${BROKER_ADDRESS:-localhost:9095}" --command-config "$secrets/${BROKER:-$name}.properties")
-
-# They live for seconds, and several at a time must fit beside the broker.
-export KAFKA_HEAP_OPTS=-Xmx64m KAFKA_JVM_PERFORMANCE_OPTS='-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'
-tool() {
-  if command -v "kafka-$1" >/dev/null; then "kafka-$1" "${connection[@]}" "${@:2}"; else "$here/kafka.sh" "$1" "${connection[@]}" "${@:2}"; fi
-}
+# shellcheck source=kafka/tools.sh
+. "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 
 # aside COMMAND…: runs it beside the others, four at most; `settle` waits for all and fails if one did.
 running=()

@@ -20,7 +20,7 @@ const aLeader = async ({ cluster, leaders, topics, hits }: ClusterStage): Promis
 };
 
 /** Stops a broker cleanly and has it back, in sync with the others. */
-export const restart = async (node: KafkaNode, { leaders }: ClusterStage): Promise<void> => {
+const restart = async (node: KafkaNode, { leaders }: ClusterStage): Promise<void> => {
   await node.stop();
   await node.start();
   await leaders.untilInSync();

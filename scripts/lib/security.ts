@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { readSettings } from './kafka-node';
 import type { Reach } from './reach';
+
+/** So many brokers by name, which are named alike with and without Docker. */
+const names = (count: number): string => readSettings('cluster.env')['BROKER_NODES']!.split(',').slice(0, count).join(',');
 
 export type Security = Awaited<ReturnType<typeof createSecurity>>;
 
@@ -39,8 +43,13 @@ export const createSecurity = async (folder: string) => {
       [`${settings}_SASL_USERNAME`]: principal,
       [`${settings}_SASL_PASSWORD_FILE`]: passwordFile(principal),
     }),
-    /** New certificates for the brokers, which take them when they start. */
-    renew: (): Promise<void> => secrets('--renew'),
+    /** New certificates of the brokers, which take them while they serve. */
+    renew: async ({ brokers: addresses }: Reach): Promise<void> => {
+      await secrets('--renew');
+      await runScript('reload.sh', [], {
+        BROKER_ADDRESS: addresses, SECRETS: brokers, LISTENERS: 'client broker', BROKER_NODES: names(addresses.split(',').length),
+      });
+    },
     /** A new password, for the client at once and for the brokers with `writePassword`. */
     newPassword: (principal: string): Promise<void> => secrets('--password', principal),
     writePassword: (reach: Reach, principal: string): Promise<void> => access(reach, [principal]),
