@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Has all brokers take their certificates and the CA anew from the files, while they serve: after secrets.sh --renew or --ca.
 #   docker exec kafka bash /kafka-setup/reload.sh
-# Connections that are open go on as they are. The controllers' own listener takes them when its broker starts again.
+# Connections that are open go on as they are. What a broker shows when it calls another one, and the controllers' own listener, change at
+# its next start.
 # LISTENERS: those that there are, client, host and broker by default. The rest as tools.sh has it.
 set -euo pipefail
 # shellcheck source=kafka/tools.sh
