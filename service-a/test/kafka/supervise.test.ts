@@ -108,10 +108,29 @@ describe('supervised consumer', () => {
     expect(built).toHaveLength(2);
   });
 
+  test('When the group rebalances, then it is healthy for 5 s more, also while it fetches', async () => {
+    const { supervisor, built } = supervised();
+    built[0]!.joinAndFetch();
+    built[0]!.emit('rebalancing');
+    await pass(4_000);
+    built[0]!.emit('fetch');
+    expect(supervisor.healthy()).toBe(true);
+    await pass(1_100);
+    expect(supervisor.healthy()).toBe(false);
+  });
+
+  test('When it stops, then it is not healthy', async () => {
+    const { supervisor, built } = supervised();
+    built[0]!.joinAndFetch();
+    built[0]!.emit('stop');
+    expect(supervisor.healthy()).toBe(false);
+  });
+
   test('When a rebalance comes to nothing, then it is a member still as soon as a heartbeat is answered', async () => {
     const { supervisor, built } = supervised();
     built[0]!.joinAndFetch();
     built[0]!.emit('rebalancing');
+    await pass(5_100);
     expect(supervisor.healthy()).toBe(false);
     for (let i = 0; i < 35; i += 1) {
       built[0]!.emit('heartbeat');

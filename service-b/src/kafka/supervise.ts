@@ -95,7 +95,9 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
     });
     on(END_BATCH_PROCESS, sign);
     on(REBALANCING, leave);
-    on(STOP, leave);
+    on(STOP, () => {
+      joined = fetched = false;
+    });
     on(CRASH, ({ payload }) => end(payload.error));
   };
 
@@ -159,7 +161,10 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
     sign,
     /** The live consumer, once it has joined its group: for commits, also while it joins anew. */
     member: (): Consumer | undefined => member,
-    /** Joined, has fetched, and a fetch or heartbeat succeeded within the last 5 s. */
-    healthy: (): boolean => joined && fetched && Date.now() - lastSign < STALE_MS,
+    /**
+     * Has fetched, and a fetch or heartbeat succeeded within the last 5 s while it was in its group. A rebalance, in which all members wait
+     * for each other, is shorter: would each say no meanwhile, nobody would be left to serve.
+     */
+    healthy: (): boolean => fetched && Date.now() - lastJoined < STALE_MS,
   };
 };
