@@ -53,6 +53,13 @@ const printPair = (what: string, pair: PairRun): void => {
   print('order -> outcome, busy, ms', pair.saturationOutcomeMs);
 };
 
+/** With what a steady rate gave. */
+const printWhole = (what: string, pair: PairRun): void => {
+  printPair(what, pair);
+  print('at 200/s, POST us', { p50: pair.rate200.p50, p99: pair.rate200.p99 });
+  print('at 200/s, outcome ms', pair.rate200.outcomeMs);
+};
+
 const runPair = async (broker: LocalBroker, { runs: wanted, ...options }: Options) => {
   const runs: { bare: BareRun; pair: PairRun; ratios: ReturnType<typeof ratiosOf> }[] = [];
   for (let run = 1; run <= wanted; run += 1) {
@@ -127,9 +134,7 @@ const runInTurns = async <K extends string>(kinds: Record<K, Brokers>, { runs: w
     for (const name of names) {
       const pair = await benchPair(kinds[name], options);
       pairs.push([name, pair]);
-      printPair(name, pair);
-      print('at 200/s, POST us', { p50: pair.rate200.p50, p99: pair.rate200.p99 });
-      print('at 200/s, outcome ms', pair.rate200.outcomeMs);
+      printWhole(name, pair);
     }
     runs.push(Object.fromEntries(pairs) as Record<K, PairRun>);
   }
@@ -153,9 +158,7 @@ const runPostgres = async (broker: LocalBroker, options: Options) => {
   print('bare Express', { 'requests/s': bare.saturation.requests / bare.saturation.seconds, 'CPU us/request': bare.cpuUsPerRequest });
   const runs = await benchDatabase(broker, options, (what, pair, more) => {
     console.log();
-    printPair(what, pair);
-    print('at 200/s, POST us', { p50: pair.rate200.p50, p99: pair.rate200.p99 });
-    print('at 200/s, outcome ms', pair.rate200.outcomeMs);
+    printWhole(what, pair);
     print('ratios to bare Express', ratiosOf(bare, pair));
     if (Object.keys(more).length > 0) print('tables', more);
   });

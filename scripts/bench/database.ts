@@ -1,7 +1,6 @@
-import { resolve } from 'node:path';
+import { runRebuild } from '../drill/service';
 import type { Stage } from '../drill/stage';
 import { query, startScratchPostgres } from '../lib/postgres';
-import { startChild } from '../lib/process';
 import { benchPair, type Brokers, type Durations, type PairRun, type Variant } from './pair';
 import { ORDER_BODY } from './measure';
 
@@ -44,14 +43,9 @@ const restartSeconds = async ({ a }: Stage): Promise<number> => {
 
 /** Reads the topics of the run into fresh tables while service-a stands by; records per second. */
 const rebuildRate = async ({ envA }: Stage): Promise<number> => {
-  const lines: string[] = [];
-  const child = startChild({
-    command: process.execPath, args: ['--enable-source-maps', 'dist/rebuild.js'], cwd: resolve(__dirname, '../../service-a'),
-    env: { ...process.env, ...envA }, log: (line) => void lines.push(line),
-  });
-  const { code } = await child.exited;
+  const lines = await runRebuild(envA);
   const [, rate] = /read \d+ records in .*, (\d+) a second/.exec(lines.join('\n')) ?? [];
-  if (code !== 0 || rate === undefined) throw new Error(`the rebuild ended with exit code ${code}: ${lines.slice(-3).join(' ')}`);
+  if (rate === undefined) throw new Error(`the rebuild does not say how fast it was: ${lines.slice(-3).join(' ')}`);
   return Number(rate);
 };
 

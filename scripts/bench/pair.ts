@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { createRandom } from '../drill/random';
-import { readTopic } from '../drill/read-topic';
+import { readTopics } from '../drill/read-topic';
 import { createStage, placeOf, type Place, type Stage } from '../drill/stage';
 import type { LocalBroker } from '../lib/broker';
 import { freePort } from '../lib/ports';
@@ -44,9 +44,7 @@ export const benchBare = async ({ warmup, seconds }: Durations): Promise<BareRun
  * @throws when an order has no outcome, or two
  */
 const outcomes = async ({ reach, topics }: Stage) => {
-  const [orders, payments, deadLetters] = [
-    await readTopic(reach, topics.orders), await readTopic(reach, topics.payments), await readTopic(reach, topics.deadLetters),
-  ];
+  const { orders, payments, deadLetters } = await readTopics(reach, topics);
   const finishedAt = new Map<string, number>();
   let doubles = 0;
   for (const { key, appendedAt } of [...payments, ...deadLetters]) {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createGap } from './gap';
 import type { Load } from './load';
 import type { Reach } from '../lib/reach';
-import { readTopic, type TopicRecord } from './read-topic';
+import { readTopic, readTopics, type TopicRecord } from './read-topic';
 
 export type Topics = { orders: string; payments: string; deadLetters: string };
 /** Offsets that a group had committed at a time, by partition. */
@@ -126,12 +126,7 @@ export const checkInvariants = async ({ reach, topics, ...more }: Terms & {
   reach: Reach;
   topics: Topics;
   load: Load;
-}): Promise<Judged> => {
-  const [orders, payments, deadLetters] = [
-    await readTopic(reach, topics.orders), await readTopic(reach, topics.payments), await readTopic(reach, topics.deadLetters),
-  ];
-  return judge({ orders, payments, deadLetters, ...more });
-};
+}): Promise<Judged> => judge({ ...await readTopics(reach, topics), ...more });
 
 /**
  * Holds the records of the three topics, and every answer of service-a, against the contract's promises.

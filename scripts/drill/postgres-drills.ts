@@ -1,26 +1,16 @@
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { query } from '../lib/postgres';
-import { startChild } from '../lib/process';
 import { fillDisk, smallDisk } from './disk';
 import { createClient, type Order } from './load';
 import type { PostgresDrill, PostgresStage } from './postgres-stage';
 import { followFeed } from './feed';
+import { runRebuild } from './service';
 
 /** Whom a fault is about to hit, in turn. */
 const inTurn = ({ replicas }: PostgresStage, turn: number) => replicas[turn % replicas.length]!;
 
-/** Runs service-a's rebuild beside everything; resolves to its last line. */
-const rebuild = async ({ envA }: PostgresStage): Promise<string> => {
-  const lines: string[] = [];
-  const child = startChild({
-    command: process.execPath, args: ['--enable-source-maps', 'dist/rebuild.js'], cwd: resolve(__dirname, '../../service-a'),
-    env: { ...process.env, ...envA }, log: (line) => void lines.push(line),
-  });
-  const { code } = await child.exited;
-  if (code !== 0) throw new Error(`the rebuild ended with exit code ${code}: ${lines.slice(-3).join(' ')}`);
-  return lines.at(-1) ?? '';
-};
+/** Rebuilds the tables; resolves to the last line of it. */
+const rebuild = async ({ envA }: PostgresStage): Promise<string> => (await runRebuild(envA)).at(-1) ?? '';
 
 /** Posts different orders under one id to the replicas at once, each until it is 202 or 409; the accepted one is the load's then. */
 const race = async ({ replicas, load, random }: PostgresStage): Promise<void> => {

@@ -75,3 +75,10 @@ const byConsoleConsumer = async (reach: Reach, topic: string): Promise<TopicReco
 /** Every record of a topic, from its beginning to its end of now. */
 export const readTopic = (reach: Reach, topic: string): Promise<TopicRecord[]> =>
   (hasKcat() ? byKcat : byConsoleConsumer)(reach, topic);
+
+/** The same of the three topics of a stage. */
+export const readTopics = async (reach: Reach, topics: Record<'orders' | 'payments' | 'deadLetters', string>) => ({
+  orders: await readTopic(reach, topics.orders),
+  payments: await readTopic(reach, topics.payments),
+  deadLetters: await readTopic(reach, topics.deadLetters),
+});

@@ -90,3 +90,18 @@ export const startDlt = (env: Record<string, string>, args: string[]) => {
   });
   return { pid: child.pid, signal: child.signal, ended: child.exited.then((exit) => ({ ...exit, ...output })) };
 };
+
+/** Runs service-a's rebuild beside everything; resolves to what it said. @throws when it fails */
+export const runRebuild = async (env: Record<string, string>): Promise<string[]> => {
+  const lines: string[] = [];
+  const child = startChild({
+    command: process.execPath,
+    args: ['--enable-source-maps', 'dist/rebuild.js'],
+    cwd: resolve(root, 'service-a'),
+    env: { ...process.env, ...env },
+    log: (line) => void lines.push(line),
+  });
+  const { code } = await child.exited;
+  if (code !== 0) throw new Error(`the rebuild ended with exit code ${code}: ${lines.slice(-3).join(' ')}`);
+  return lines;
+};

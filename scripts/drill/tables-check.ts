@@ -4,7 +4,7 @@ import { query } from '../lib/postgres';
 import { countShown, foldTopics, readOrders, type OrderRow } from './fold';
 import type { Reach } from '../lib/reach';
 import { headerOf, type Topics } from './invariants';
-import { readTopic, type TopicRecord } from './read-topic';
+import { readTopics, type TopicRecord } from './read-topic';
 
 const ORDERS = `SELECT order_id, source, text, created_at, order_partition, order_offset, payment_id, paid_at, payment_partition,
   payment_offset, failure, failure_partition, failure_offset, attempts FROM orders`;
@@ -32,14 +32,12 @@ export const compareWithTables = async ({ url, reach, topics, admin }: {
   topics: Topics;
   admin: Pick<Admin, 'fetchTopicOffsets'>;
 }): Promise<{ violations: string[]; orders: number }> => {
-  const [orders, payments, deadLetters] = [
-    await readTopic(reach, topics.orders), await readTopic(reach, topics.payments), await readTopic(reach, topics.deadLetters),
-  ];
-  const expected = foldTopics({ orders, payments, deadLetters });
+  const read = await readTopics(reach, topics);
+  const expected = foldTopics(read);
   const rows = await query(url, ORDERS) as (Omit<OrderRow, 'failure'> & { failure: string | null })[];
   const found = new Map(rows.map(({ failure, ...row }) =>
     [row.order_id, { ...row, failure: failure === null ? null : JSON.parse(failure) as OrderRow['failure'] }]));
-  const violations = eventsOf(orders);
+  const violations = eventsOf(read.orders);
 
   for (const [orderId, row] of expected) {
     const inTable = found.get(orderId);

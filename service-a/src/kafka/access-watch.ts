@@ -4,8 +4,6 @@ import type { Fault, Look } from './access';
 /** Between two looks: while something is refused, or not known, there is one after the other. */
 const LOOK_MS = 2_000;
 
-export type AccessWatch = ReturnType<typeof createAccessWatch>;
-
 const delay = (ms: number): Promise<void> => new Promise((resolve) => {
   setTimeout(resolve, ms).unref();
 });

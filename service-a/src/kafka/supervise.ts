@@ -74,9 +74,6 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
 
   const watch = ({ consumer, on }: Life, end: (reason: unknown) => void): void => {
     const { GROUP_JOIN, HEARTBEAT, FETCH, END_BATCH_PROCESS, REBALANCING, CRASH, STOP } = consumer.events;
-    const leave = (): void => {
-      joined = false;
-    };
     on(GROUP_JOIN, ({ payload }) => {
       joined = true;
       member = consumer;
@@ -94,7 +91,9 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
       sign();
     });
     on(END_BATCH_PROCESS, sign);
-    on(REBALANCING, leave);
+    on(REBALANCING, () => {
+      joined = false;
+    });
     on(STOP, () => {
       joined = fetched = false;
     });
