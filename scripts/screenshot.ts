@@ -23,6 +23,19 @@ const take = async (page: Page): Promise<void> => {
   }
 };
 
+/** Counts come once a second, orders at once: the page is replaced by a copy of itself at a moment when both say the same. */
+const holdStill = `new Promise((resolve) => {
+  const numberOf = (id) => Number(document.getElementById(id).innerText);
+  const look = () => {
+    const all = numberOf('pending') + numberOf('completed') + numberOf('failed');
+    if (all !== numberOf('held') || numberOf('pending') === 0) return requestAnimationFrame(look);
+    for (const input of document.querySelectorAll('input')) input.setAttribute('value', input.value);
+    document.body.replaceWith(document.body.cloneNode(true));
+    resolve();
+  };
+  look();
+})`;
+
 /** Pictures of the board while the pair works, on a broker of its own. The gateway takes its time, so that some orders are pending. */
 const takeAll = async (browser: Browser, brokers: string): Promise<void> => {
   const stage = await createStage({
@@ -34,6 +47,7 @@ const takeAll = async (browser: Browser, brokers: string): Promise<void> => {
     await page.goto(stage.a.url);
     const load = stage.load.run({ seconds: 60, orders: ORDERS });
     await waitFor('most orders on the board', async () => Number(await page.locator('#held').innerText()) > 0.9 * ORDERS);
+    await page.evaluate(holdStill);
     await take(page);
     await load;
   } finally {

@@ -69,4 +69,11 @@ describe('drills that the pages name', () => {
     expect(told.length).toBeGreaterThan(5);
     expect([...new Set(told)].filter((name) => !known.includes(name))).toEqual([]);
   });
+
+  test('When a drill says what it does, then docs/reliability.md says the same', () => {
+    const texts = ['drills', 'provider-drills', 'postgres-drills', 'cluster-drills']
+      .flatMap((file) => [...read(`scripts/drill/${file}.ts`).matchAll(/name: '[a-z-]+', what: '([^']+)'/g)].map((match) => match[1]!));
+    expect(texts.length).toBeGreaterThan(30);
+    expect(texts.filter((text) => !read('docs/reliability.md').includes(`| ${text} |`))).toEqual([]);
+  });
 });
