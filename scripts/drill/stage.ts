@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { noSchemas, readSchemas, type Schemas } from '../lib/avro-values';
 import type { LocalBroker } from '../lib/broker';
 import { give, listedGrants, renameGrants } from '../lib/grants';
 import { waitFor, type Exit } from '../lib/process';
 import { clientSettings } from '../lib/reach';
+import { registerUnder } from '../lib/registry';
 import { listedTopics } from '../lib/topics';
 import { createLoad } from './load';
 import type { CommitSample, Topics } from './invariants';
@@ -17,6 +19,9 @@ export type Stage = Awaited<ReturnType<typeof createStage>>;
 export type Place = Pick<LocalBroker, 'brokers' | 'reach' | 'security'>;
 export const placeOf = ({ brokers, reach, security }: Place): Place => ({ brokers, reach, security });
 
+/** A schema registry as the drill finds it, and as the services do: not at all, perhaps, to begin with. */
+export type RegistryPlace = { url: string; toldUrl?: string | undefined };
+
 /** The configs that `kafka/topics.conf` gives a topic, and more. */
 const configsOf = (topic: string, more: { name: string; value: string }[]): { name: string; value: string }[] =>
   [...(listedTopics().find((listed) => listed.topic === topic)?.configEntries ?? []), ...more];
@@ -26,7 +31,7 @@ const configsOf = (topic: string, more: { name: string; value: string }[]): { na
  * Offsets that service-b commits are sampled all the while.
  */
 export const createStage = async ({
-  name, brokers, reach = { brokers }, security, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [], env = {},
+  name, brokers, reach = { brokers }, security, registry, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [], env = {},
   replicas: wanted = 1,
 }: {
   name: string;
@@ -36,6 +41,8 @@ export const createStage = async ({
   reach?: Place['reach'];
   /** Of secured brokers: each service is a principal of its own, with the rights of `kafka/acls.conf` on what is the stage's. */
   security?: Place['security'];
+  /** The services write Avro, if they are told of it. */
+  registry?: RegistryPlace | undefined;
   proxy?: Proxy;
   random: Random;
   perSecond: number;
@@ -76,7 +83,10 @@ export const createStage = async ({
   await createTopic(topics.payments, settings.payments);
   await createTopic(topics.deadLetters, settings.deadLetters);
 
+  if (registry) await registerUnder(registry.url, { orders: topics.orders, payments: topics.payments });
+
   const shared = {
+    ...(registry?.toldUrl !== undefined && { SCHEMA_REGISTRY_URL: registry.toldUrl }),
     KAFKA_BROKERS: brokers,
     ORDERS_TOPIC: topics.orders, PAYMENTS_TOPIC: topics.payments, DLT_TOPIC: topics.deadLetters,
     LOG_LEVEL: 'info', ...env,
@@ -129,9 +139,12 @@ export const createStage = async ({
   };
 
   return {
-    topics, groups, admin, kafka, brokers, reach, security, grants, proxy, a, replicas, members, load, random, commits,
+    topics, groups, admin, kafka, brokers, reach, security, grants, registry, proxy, a, replicas, members, load, random, commits,
     committedOffsets, sampleCommits, envA,
     b: members[0]!,
+    /** What values of the topics were written with. */
+    schemas: async (): Promise<Schemas> =>
+      (registry ? readSchemas(registry.url, [`${topics.orders}-value`, `${topics.payments}-value`]) : noSchemas),
     addMember: async (): Promise<Service> => {
       const member = await startB();
       members.push(member);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,8 +19,33 @@ const runScript = async (name: string, args: string[], env: Record<string, strin
   }
 };
 
-/** Registers the schemas of `kafka/schemas` with the script that Compose runs; what is there already stays as it is. */
-export const registerSchemas = (url: string): Promise<void> => runScript('register-schemas.sh', [], { REGISTRY_URL: url });
+/** Registers schemas with the script that Compose runs, those of `kafka/schemas` if no others: each file under the subject of its name. */
+export const registerSchemas = (url: string, files: string[] = []): Promise<void> =>
+  runScript('register-schemas.sh', files, { REGISTRY_URL: url });
+
+const withFolder = async <T>(use: (folder: string) => Promise<T>): Promise<T> => {
+  const folder = await mkdtemp(join(tmpdir(), 'schemas-'));
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+};
+
+/** The schemas of `kafka/schemas` for topics of other names. */
+export const registerUnder = (url: string, topics: Record<string, string>): Promise<void> => withFolder(async (folder) => {
+  const files = Object.entries(topics).map(([schema, topic]) =>
+    ({ from: resolve(kafkaDir, 'schemas', `${schema}-value.avsc`), to: join(folder, `${topic}-value.avsc`) }));
+  for (const { from, to } of files) await copyFile(from, to);
+  await registerSchemas(url, files.map(({ to }) => to));
+});
+
+/** A schema as the next version of a subject. @throws with the script's sentence when it is refused */
+export const registerVersion = (url: string, subject: string, text: string): Promise<void> => withFolder(async (folder) => {
+  const file = join(folder, `${subject}.avsc`);
+  await writeFile(file, text);
+  await registerSchemas(url, [file]);
+});
 
 /**
  * Runs a real schema registry as a child process, Apicurio behind Confluent's API. Needs Java 17+, and Maven the first time; without them,
