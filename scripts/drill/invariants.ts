@@ -146,7 +146,8 @@ export const judge = async ({
 }): Promise<Judged> => {
   const counts: Counts = { falseAccepts: 0, lost: 0, committedEarly: 0, paidTwice: 0 };
   const violations = [...load.violations];
-  const paid = groupBy(payments.map((record) => ({ ...(parsed(record, schemas) as Payment).data, at: record.appendedAt })), ({ orderId }) => orderId);
+  const paymentOf = (record: TopicRecord) => ({ ...(parsed(record, schemas) as Payment).data, at: record.appendedAt });
+  const paid = groupBy(payments.map(paymentOf), ({ orderId }) => orderId);
   const dead = groupBy(deadLetters.map((record) => ({ ...parsed(record) as DeadLetter, at: record.appendedAt })),
     ({ originalPartition, originalOffset }) => `${originalPartition}/${originalOffset}`);
   const orderRecords = new Map<string, TopicRecord[]>();

@@ -5,7 +5,7 @@ import type { LocalBroker } from '../lib/broker';
 import { give, listedGrants, renameGrants } from '../lib/grants';
 import { waitFor, type Exit } from '../lib/process';
 import { clientSettings } from '../lib/reach';
-import { registerUnder } from '../lib/registry';
+import { registerUnder, type LocalRegistry } from '../lib/registry';
 import { listedTopics } from '../lib/topics';
 import { createLoad } from './load';
 import type { CommitSample, Topics } from './invariants';
@@ -19,9 +19,6 @@ export type Stage = Awaited<ReturnType<typeof createStage>>;
 export type Place = Pick<LocalBroker, 'brokers' | 'reach' | 'security'>;
 export const placeOf = ({ brokers, reach, security }: Place): Place => ({ brokers, reach, security });
 
-/** A schema registry as the drill finds it, and as the services do: not at all, perhaps, to begin with. */
-export type RegistryPlace = { url: string; toldUrl?: string | undefined };
-
 /** The configs that `kafka/topics.conf` gives a topic, and more. */
 const configsOf = (topic: string, more: { name: string; value: string }[]): { name: string; value: string }[] =>
   [...(listedTopics().find((listed) => listed.topic === topic)?.configEntries ?? []), ...more];
@@ -31,8 +28,8 @@ const configsOf = (topic: string, more: { name: string; value: string }[]): { na
  * Offsets that service-b commits are sampled all the while.
  */
 export const createStage = async ({
-  name, brokers, reach = { brokers }, security, registry, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [], env = {},
-  replicas: wanted = 1,
+  name, brokers, reach = { brokers }, security, registry, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [],
+  env = {}, replicas: wanted = 1,
 }: {
   name: string;
   /** Where the services find the brokers. */
@@ -41,8 +38,8 @@ export const createStage = async ({
   reach?: Place['reach'];
   /** Of secured brokers: each service is a principal of its own, with the rights of `kafka/acls.conf` on what is the stage's. */
   security?: Place['security'];
-  /** The services write Avro, if they are told of it. */
-  registry?: RegistryPlace | undefined;
+  /** The services are told of it. */
+  registry?: LocalRegistry | undefined;
   proxy?: Proxy;
   random: Random;
   perSecond: number;
@@ -86,7 +83,7 @@ export const createStage = async ({
   if (registry) await registerUnder(registry.url, { orders: topics.orders, payments: topics.payments });
 
   const shared = {
-    ...(registry?.toldUrl !== undefined && { SCHEMA_REGISTRY_URL: registry.toldUrl }),
+    ...(registry && { SCHEMA_REGISTRY_URL: registry.url }),
     KAFKA_BROKERS: brokers,
     ORDERS_TOPIC: topics.orders, PAYMENTS_TOPIC: topics.payments, DLT_TOPIC: topics.deadLetters,
     LOG_LEVEL: 'info', ...env,
