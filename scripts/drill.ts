@@ -87,6 +87,8 @@ const playOnOneBroker = async ({ drills, kind, seed, isChosen, registry: wanted 
   await withLocalBroker(async (broker) => {
     for (const drill of drills.filter(({ name, quick = false }) => isChosen(name, quick))) {
       console.log(`${drill.name}: ${drill.what}`);
+      // A drill that failed may have left it away.
+      await scratch?.registry.start();
       const result = await (drill.proxied ? runProxied(drill, seed, kind, beside) : runOn(broker, drill, seed, beside));
       results.push(result);
       printViolations(result);

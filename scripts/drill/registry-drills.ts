@@ -33,8 +33,9 @@ const readiness = async ({ url }: Service): Promise<{ status: number; text: stri
 
 /** Waits until a service says that it is not ready, and that this check is why. */
 const untilFails = (service: Service, check: string): Promise<void> => waitFor(`${service.name} to name ${check} in /ready`, async () => {
-  const { status, text } = await readiness(service);
-  return status === 503 && text.includes(`"${check}":false`);
+  // No answer: it is starting.
+  const answer = await readiness(service).catch(() => undefined);
+  return answer?.status === 503 && answer.text.includes(`"${check}":false`);
 }, { timeoutMs: 20_000 });
 
 const restart = async (service: Service, settings: Record<string, string>): Promise<void> => {

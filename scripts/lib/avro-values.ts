@@ -1,4 +1,4 @@
-import { Type, type types } from 'avsc';
+import { Type, types } from 'avsc';
 
 /** Avro schemas by the ids that a registry has given them; empty where values are JSON. */
 export type Schemas = ReadonlyMap<number, Type>;
@@ -7,25 +7,19 @@ export const noSchemas: Schemas = new Map();
 const HEADER_BYTES = 5;
 
 /** What is overridden of an array, which avsc does not show. */
-type ArrayParts = { _read: (tap: { pos: number; buf: Buffer; readLong: () => number }) => unknown };
+type ArrayParts = { _read: (this: unknown, tap: { pos: number; buf: Buffer; readLong: () => number }) => unknown };
 
-/** Arrays say how many items follow, and avsc would read as many past the end of the bytes: more items than bytes are none. */
-const guarded = (type: Type): Type => {
-  if (type.typeName === 'record') for (const field of (type as types.RecordType).fields) guarded(field.type);
-  if (type.typeName === 'array') {
-    const array = type as unknown as ArrayParts;
-    const read = array._read.bind(array);
-    array._read = (tap) => {
-      const from = tap.pos;
-      if (Math.abs(tap.readLong()) > tap.buf.length - from) throw new RangeError('more items than bytes');
-      tap.pos = from;
-      return read(tap);
-    };
-  }
-  return type;
+// Arrays say how many items follow, and avsc would read as many past the end of the bytes: more items than bytes are none.
+const { prototype: arrays } = types.ArrayType as unknown as { prototype: ArrayParts };
+const readItems = arrays._read;
+arrays._read = function (this: unknown, tap) {
+  const from = tap.pos;
+  if (Math.abs(tap.readLong()) > tap.buf.length - from) throw new RangeError('more items than bytes');
+  tap.pos = from;
+  return readItems.call(this, tap);
 };
 
-export const schemaOf = (text: string): Type => guarded(Type.forSchema(JSON.parse(text) as Parameters<typeof Type.forSchema>[0]));
+export const schemaOf = (text: string): Type => Type.forSchema(JSON.parse(text) as Parameters<typeof Type.forSchema>[0]);
 
 /** What Confluent's wire format holds: a zero, the id in four bytes, Avro. */
 export const framed = (id: number, avro: Uint8Array): Buffer => {

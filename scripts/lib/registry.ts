@@ -21,7 +21,7 @@ const runScript = async (name: string, args: string[], env: Record<string, strin
 
 /** Registers schemas with the script that Compose runs, those of `kafka/schemas` if no others: each file under the subject of its name. */
 export const registerSchemas = (url: string, files: string[] = []): Promise<void> =>
-  runScript('register-schemas.sh', files, { REGISTRY_URL: url });
+  runScript('register-schemas.sh', files, { REGISTRY_URL: url, REGISTRY_WAIT_SECONDS: '10' });
 
 const withFolder = async <T>(use: (folder: string) => Promise<T>): Promise<T> => {
   const folder = await mkdtemp(join(tmpdir(), 'schemas-'));
