@@ -14,9 +14,10 @@ export SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS SCHEMA_REGISTRY_KAFKASTORE_T
 
 if secure; then
   # The file for Kafka's tools says it all: sasl.mechanism becomes SCHEMA_REGISTRY_KAFKASTORE_SASL_MECHANISM. It is read at the start alone.
-  while IFS='=' read -r key value; do
+  while IFS= read -r line; do
+    key=${line%%=*}
     key=${key//./_}
-    export "SCHEMA_REGISTRY_KAFKASTORE_${key^^}=$value"
+    export "SCHEMA_REGISTRY_KAFKASTORE_${key^^}=${line#*=}"
   done <"${CLIENT:-/secrets/registry/client.properties}"
 fi
 
