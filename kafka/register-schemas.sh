@@ -54,11 +54,11 @@ for file; do
   [ "$new" = 404 ] || expect "$subject: setting $level"
   ask POST "/compatibility/subjects/$subject/versions?verbose=true" "$body"
   if [ "$code" = 200 ] && ! grep -qE '"is_compatible": *true' <<<"$answer"; then
-    fail "$subject: $file is refused, it is not $level with what is registered: $answer"
+    fail "$subject: $file is refused, it is not compatible ($level) with what is registered: ${answer:0:1500}"
   fi
   [ "$code" = 404 ] || expect "$subject: comparing $file with what is registered"
   ask POST "/subjects/$subject/versions" "$body"
-  [ "$code" != 409 ] || fail "$subject: $file is refused: $answer"
+  [ "$code" != 409 ] || fail "$subject: $file is refused: ${answer:0:1500}"
   expect "$subject: registering $file"
   id=$(grep -oE '"id": *[0-9]+' <<<"$answer" | grep -oE '[0-9]+')
   if [ "$new" = 404 ]; then
