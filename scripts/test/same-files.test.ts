@@ -6,9 +6,13 @@ const ROOT = join(__dirname, '../..');
 
 /** What does the same job in both services: a fix goes to both. */
 const SAME = [
+  'src/config/files.ts',
+  'src/config/registry.ts',
   'src/config/settings.ts',
   'src/kafka/access-watch.ts',
   'src/kafka/access.ts',
+  'src/kafka/avro.ts',
+  'src/kafka/avsc-patches.ts',
   'src/kafka/client.ts',
   'src/kafka/envelope-text.ts',
   'src/kafka/fetched.ts',
@@ -18,9 +22,14 @@ const SAME = [
   'src/kafka/kafkajs-network-patches.ts',
   'src/kafka/kafkajs-patches.ts',
   'src/kafka/lag.ts',
+  'src/kafka/own-schema.ts',
   'src/kafka/partitioner.ts',
   'src/kafka/record-headers.ts',
+  'src/kafka/registry-client.ts',
   'src/kafka/rights.ts',
+  'src/kafka/schema-cache.ts',
+  'src/kafka/schemas/orders-value.ts',
+  'src/kafka/schemas/payments-value.ts',
   'src/kafka/security.ts',
   'src/kafka/send-failure.ts',
   'src/kafka/send-queue.ts',
@@ -28,6 +37,7 @@ const SAME = [
   'src/kafka/span-attributes.ts',
   'src/kafka/supervise.ts',
   'src/utils/connection.ts',
+  'src/utils/gate.ts',
   'src/utils/histogram.ts',
   'src/utils/logger.ts',
   'src/utils/meters.ts',
@@ -39,6 +49,7 @@ const SAME = [
   'src/utils/timestamp.ts',
   'src/utils/tracing.ts',
   'src/utils/trail.ts',
+  'src/utils/when-aborted.ts',
   'test/config/settings.test.ts',
   'test/kafka/access-watch.test.ts',
   'test/kafka/envelope-text.test.ts',
@@ -60,6 +71,7 @@ const SAME = [
   'test/utils/timestamp.test.ts',
   'test/utils/tracing.test.ts',
   'test/utils/trail.test.ts',
+  'test/utils/when-aborted.test.ts',
   'tsconfig.build.json',
 ];
 

@@ -1,15 +1,16 @@
 import { createApp } from './app';
-import { loadEnv, securityOf, tracesUrlOf, type Env } from './config/env';
+import { loadEnv, registryOf, securityOf, tracesUrlOf, type Env } from './config/env';
 import { createLook, principalOf } from './kafka/access';
 import { createAccessWatch } from './kafka/access-watch';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
+import { createCodec } from './kafka/codec';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
 import { withTrace } from './kafka/header-changes';
 import { createLagWatch } from './kafka/lag';
-import { paymentCompletedText } from './kafka/messages';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher, type OutcomeRecord, type Position } from './kafka/publisher';
+import { createRegistryClient } from './kafka/registry-client';
 import { redriveCountOf } from './kafka/redrive-headers';
 import { positionAttributes, recordAttributes } from './kafka/span-attributes';
 import { createGateway } from './processors/gateway';
@@ -41,6 +42,11 @@ const start = async (env: Env): Promise<void> => {
     logger,
   });
 
+  const registry = registryOf(env);
+  const codec = createCodec({
+    topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC }, registry: registry && createRegistryClient(registry), logger,
+  });
+
   // A connection for each topic: one that cannot be written to does not hold back the other.
   const publisherFor = (topic: string) => {
     const { onSent, onFailed } = metrics.publishing(topic);
@@ -70,6 +76,7 @@ const start = async (env: Env): Promise<void> => {
   };
 
   const processOrder = createProcessOrder({
+    decode: codec.readOrder,
     gateway: createGateway({
       url: env.PAYMENT_GATEWAY_URL,
       timeoutMs: env.PAYMENT_TIMEOUT_MS,
@@ -86,7 +93,8 @@ const start = async (env: Env): Promise<void> => {
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
     publishPayment: async (event, { partition, message, trace }, signal) => {
       const { orderId, paymentId } = event.data;
-      const outcome = { key: Buffer.from(orderId), value: paymentCompletedText(event), fallbackPartition: partition };
+      const value = await codec.writePayment(event, signal);
+      const outcome = { key: Buffer.from(orderId), value, fallbackPartition: partition };
       const { partition: at, offset } = await publishWithin(trace, payments, outcome, signal);
       metrics.finished('paid', message.timestamp);
       trail.log('payment published', { orderId, paymentId, traceId: traceIdOf(trace), topic: payments.topic, partition: at, offset });
@@ -130,6 +138,7 @@ const start = async (env: Env): Promise<void> => {
   const checks = () => ({
     paymentsWritable: payments.healthy(),
     deadLettersWritable: deadLetters.healthy(),
+    ...codec.checks(),
     accessGranted: access.granted(),
     consumerJoined: consumer.healthy(),
     partitionsMove: consumer.standing().length === 0,
@@ -160,11 +169,13 @@ const start = async (env: Env): Promise<void> => {
       { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],
     atExit: () => {
+      codec.stop();
       access.stop();
       trail.close();
     },
   });
   access.start();
+  codec.start();
   payments.start();
   deadLetters.start();
   consumer.start();

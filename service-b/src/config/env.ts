@@ -2,6 +2,7 @@ import dotenv from 'dotenv';
 import { z } from 'zod';
 import { commonSettings, groupId, integer, name, parseSettings, securityOf, share } from './settings';
 
+export { registryOf } from './registry';
 export { InvalidEnvironmentError, securityOf, tracesUrlOf } from './settings';
 
 /** Basic authentication of an address is sent as it reads decoded. */

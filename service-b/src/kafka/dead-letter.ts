@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { z } from 'zod';
 import type { TraceHeaders } from '../utils/tracing';
+import { isAvro } from './avro';
 import { withoutOriginalHeaders } from './envelope-text';
 import { withMore, withoutPrefix } from './header-changes';
 import { blockOfOriginal, isOriginalHeaders, originalHeadersText, type OriginalHeader } from './original-headers';
@@ -65,7 +66,8 @@ const isExactJson = (text: string): boolean => {
 
 const encodeValue = (bytes: Buffer | null): EncodedValue => {
   if (bytes === null) return { text: 'null', encoding: 'none' };
-  const text = exactText(bytes);
+  // Avro is no text, even where its bytes happen to be one.
+  const text = isAvro(bytes) ? undefined : exactText(bytes);
   if (text === undefined) return { text: `"${bytes.toString('base64')}"`, encoding: 'base64' };
   return isExactJson(text) ? { text, encoding: 'json' } : { text: JSON.stringify(text), encoding: 'utf8' };
 };
