@@ -2,7 +2,7 @@ import { createApp } from '../../src/app';
 import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-order';
 import { createStreams } from '../../src/processors/streams';
 import { createWaiters } from '../../src/processors/waiters';
-import type { BoardFile } from '../../src/routes/board';
+import type { PageFile } from '../../src/routes/static-page';
 import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
 import type { LogPosition } from '../../src/store/order-store';
 import type { OrderCreated } from './builders';
@@ -20,7 +20,7 @@ export const anApp = (differences: {
   caughtUp?: boolean;
   checks?: Record<string, boolean>;
   corsOrigins?: string[];
-  board?: BoardFile[];
+  board?: PageFile[];
   findHolder?: FindHolder;
   ratePerMinute?: number;
 } = {}) => {

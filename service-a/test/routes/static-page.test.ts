@@ -1,22 +1,24 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
-import { readBoard } from '../../src/routes/board';
+import { readPage } from '../../src/routes/static-page';
 import { anApp } from '../support/http';
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
 
 const aFolder = (files: Record<string, string>): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'board-'));
-  folders.push(folder);
+  const above = mkdtempSync(join(tmpdir(), 'page-'));
+  folders.push(above);
+  const folder = join(above, 'board');
+  mkdirSync(folder);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return folder;
 };
 
 const anAppWithBoard = () => anApp({
-  board: readBoard(aFolder({ 'index.html': '<!doctype html>', 'main.js': 'run();', 'board.css': 'p {}', 'icon.svg': '<svg/>', 'notes.md': 'no' })),
+  board: readPage(aFolder({ 'index.html': '<!doctype html>', 'main.js': 'run();', 'board.css': 'p {}', 'icon.svg': '<svg/>', 'notes.md': 'no' })),
 }).app;
 
 test.each([
@@ -64,5 +66,5 @@ test('When the page is asked for by another method, then it is 405 with what is 
 });
 
 test('When the board was not built, then reading it fails', () => {
-  expect(() => readBoard('/nowhere/dist/board')).toThrow('/nowhere/dist/board');
+  expect(() => readPage('/nowhere/dist/board')).toThrow('/nowhere/dist/board');
 });
