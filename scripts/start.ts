@@ -194,7 +194,7 @@ const main = async (): Promise<void> => {
     if (stopping) return;
     const more = {
       'service-a': { ...security?.credentials('service-a'), ...(database && { DATABASE_URL: database.url }) },
-      'service-b': { ...security?.credentials('service-b') },
+      'service-b': { ...security?.credentials('service-b'), ...security?.credentials('dlt', 'DLT'), OPERATOR_PAGE: process.env['OPERATOR_PAGE'] || 'on' },
     };
     running.push(...services.map((service) => keepRunning({ ...service, more: more[service.name] })));
     await Promise.all(running.map((service) => service.ready()));

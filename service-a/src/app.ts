@@ -1,12 +1,13 @@
 import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import { accessGuard } from './routes/access';
+import { accessGuard, type NameOf } from './routes/access';
 import { createAnswers } from './routes/answer';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
 import { metricsRoutes } from './routes/metrics';
 import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
 import { errorHandler, notFound } from './routes/problem';
+import { createRateLimit } from './routes/rate-limit';
 import { pageRoutes, type PageFile } from './routes/static-page';
 import type { Logger } from './utils/logger';
 import type { Metrics } from './utils/metrics';
@@ -31,7 +32,8 @@ export const createApp = ({
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', false);
   app.options('*', helmet(), cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD', 'POST'] }));
-  if (findHolder !== undefined || ratePerMinute !== undefined) app.use(accessGuard({ findHolder, ratePerMinute }));
+  const limitBy = ratePerMinute === undefined ? undefined : (nameOf: NameOf) => createRateLimit({ perMinute: ratePerMinute, nameOf });
+  if (findHolder !== undefined || limitBy !== undefined) app.use(accessGuard({ findHolder, limitBy }));
   app.use(orderRoutes({ ...orders, onRejected: metrics.rejected, answer, beginEvents }));
   app.use(healthRoutes({ service: 'service-a', checks, answer }));
   app.use(metricsRoutes({ metrics, answer }));
