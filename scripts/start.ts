@@ -132,7 +132,7 @@ const settingsOf = ({ security, database, registry }: Told) => {
   const shared = registry === undefined ? {} : { SCHEMA_REGISTRY_URL: registry };
   return {
     'service-a': { ...shared, ...security?.credentials('service-a'), ...(database !== undefined && { DATABASE_URL: database }) },
-    'service-b': { ...shared, ...security?.credentials('service-b') },
+    'service-b': { ...shared, ...security?.credentials('service-b'), ...security?.credentials('dlt', 'DLT'), OPERATOR_PAGE: process.env['OPERATOR_PAGE'] || 'on' },
   };
 };
 

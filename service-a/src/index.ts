@@ -16,7 +16,7 @@ import { positionAttributes, recordAttributes } from './kafka/span-attributes';
 import { createPlaceOrder } from './processors/place-order';
 import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
-import { readBoard } from './routes/board';
+import { readPage } from './routes/static-page';
 import { createMemoryLog } from './store/memory-log';
 import type { OrderSource } from './store/order-source';
 import { createPostgresLog } from './store/postgres-log';
@@ -130,7 +130,7 @@ const start = async (env: Env): Promise<void> => {
     metrics,
     startSpan: tracer.start,
     // Where the build leaves it, seen from dist/ and from src/ alike.
-    board: readBoard(resolve(__dirname, '../dist/board')),
+    board: readPage(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
     findHolder: env.API_TOKENS_FILE === undefined ? undefined : createTokens({ file: env.API_TOKENS_FILE, logger }),
     ratePerMinute: env.RATE_LIMIT_PER_MINUTE,

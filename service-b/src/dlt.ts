@@ -4,10 +4,11 @@ import type { Kafka } from 'kafkajs';
 import winston from 'winston';
 import { dltSecurityOf, loadEnv, type Env } from './config/env';
 import { readCommand, UsageError, type Command, type RedriveCommand } from './dead-letters/command';
+import { verdictText } from './dead-letters/format';
 import { createLog, type Log } from './dead-letters/log';
 import { list, show, stats, type Found } from './dead-letters/look';
-import { createPut } from './dead-letters/put';
-import { createRedrive, type Outcome } from './dead-letters/redrive';
+import type { Outcome } from './dead-letters/redrive';
+import { runRedrive } from './dead-letters/run-redrive';
 import { createLook, refusalSeen } from './kafka/access';
 import { createKafka } from './kafka/client';
 import { createLogReader, NoAnswerError } from './kafka/log-reader';
@@ -68,23 +69,18 @@ const confirm = async (count: number, signal: AbortSignal): Promise<boolean> => 
 };
 
 const redrive = async (command: RedriveCommand, { env, kafka, log, signal }: Session): Promise<Outcome> => {
-  const { send, stop } = createPut({ kafka, topic: env.ORDERS_TOPIC, logger: silent });
-  const put = createRedrive({
+  const outcome = await runRedrive(command, {
+    kafka,
     log,
     topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC },
     max: env.REDRIVE_MAX,
-    send,
-    confirm: async (count) => command.yes || count === 1 || confirm(count, signal),
-    print,
-    progress: progress.show,
+    confirm: async ({ toPutBack }) => command.yes || toPutBack === 1 || confirm(toPutBack, signal),
+    judged: (position, candidate, reason) => print(verdictText(position, candidate, reason)),
+    putBack: (_position, count, { toPutBack }) => progress.show(`${count} of ${toPutBack} put back`),
     signal,
+    logger: silent,
   });
-  try {
-    const outcome = await put(command);
-    return outcome.stopped === undefined ? outcome : { ...outcome, stopped: await explained(outcome.stopped, command, env) };
-  } finally {
-    await stop();
-  }
+  return outcome.stopped === undefined ? outcome : { ...outcome, stopped: await explained(outcome.stopped, command, env) };
 };
 
 /** What the command has to be allowed to do. */

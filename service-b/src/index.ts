@@ -13,12 +13,16 @@ import { createPublisher, type OutcomeRecord, type Position } from './kafka/publ
 import { createRegistryClient } from './kafka/registry-client';
 import { redriveCountOf } from './kafka/redrive-headers';
 import { positionAttributes, recordAttributes } from './kafka/span-attributes';
+import { createOperator } from './operator';
+import { countCalls } from './processors/count-calls';
 import { createGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
+import { createStatus } from './status';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { createTokens } from './utils/tokens';
 import { createTracer, endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
@@ -75,18 +79,20 @@ const start = async (env: Env): Promise<void> => {
     return endWith(span, publish(traced, signal), positionAttributes);
   };
 
+  const { gateway, open } = countCalls(createGateway({
+    url: env.PAYMENT_GATEWAY_URL,
+    timeoutMs: env.PAYMENT_TIMEOUT_MS,
+    concurrency: env.PAYMENT_CONCURRENCY,
+    successRate: env.PAYMENT_SUCCESS_RATE,
+    transientRate: env.PAYMENT_TRANSIENT_RATE,
+    latencyMs: env.PAYMENT_LATENCY_MS,
+    onUnexpected: (answer) => logger.error('payment gateway gave an unexpected answer', answer),
+  }));
+  const status = createStatus({ concurrency: env.PAYMENT_CONCURRENCY, timeoutMs: env.PAYMENT_TIMEOUT_MS, openCalls: open });
   const processOrder = createProcessOrder({
     decode: codec.readOrder,
-    gateway: createGateway({
-      url: env.PAYMENT_GATEWAY_URL,
-      timeoutMs: env.PAYMENT_TIMEOUT_MS,
-      concurrency: env.PAYMENT_CONCURRENCY,
-      successRate: env.PAYMENT_SUCCESS_RATE,
-      transientRate: env.PAYMENT_TRANSIENT_RATE,
-      latencyMs: env.PAYMENT_LATENCY_MS,
-      onUnexpected: (answer) => logger.error('payment gateway gave an unexpected answer', answer),
-    }),
-    onAnswer: metrics.answered,
+    gateway,
+    onAnswer: status.alsoAnswered(metrics.answered),
     onRetry: ({ record: { topic, partition, message, trace }, ...retry }) =>
       trail.log('payment retried', { ...retry, traceId: traceIdOf(trace), topic, partition, offset: message.offset }),
     maxRetries: env.PAYMENT_MAX_RETRIES,
@@ -130,8 +136,8 @@ const start = async (env: Env): Promise<void> => {
       trail.log('order consumed', { orderId: key?.toString().slice(0, 64), traceId: traceIdOf(span.trace), topic, partition, offset });
       return endWith(span, processOrder({ topic, partition, message, trace: span.trace }, signal));
     },
-    onJoin: metrics.joined,
-    onRestart: access.alsoCheck(metrics.restarted),
+    onJoin: status.alsoJoined(metrics.joined),
+    onRestart: access.alsoCheck(status.alsoRestarted(metrics.restarted)),
     logger,
   });
   const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: [env.ORDERS_TOPIC], logger });
@@ -152,10 +158,13 @@ const start = async (env: Env): Promise<void> => {
 
   metrics.watchPartitions(consumer.standing);
 
+  const operator = env.OPERATOR_PAGE ? createOperator({ env, logger }) : undefined;
   const app = createApp({
     checks,
     metrics,
     corsOrigins: env.CORS_ORIGINS,
+    findHolder: env.API_TOKENS_FILE === undefined ? undefined : createTokens({ file: env.API_TOKENS_FILE, logger }),
+    operator: operator && { ...operator.routes, status: { lags: lag.lags, standing: consumer.standing, ...status.figures } },
     logger,
   });
   const server = createExpressServer(app);
@@ -164,7 +173,7 @@ const start = async (env: Env): Promise<void> => {
     logger,
     // Eight and a half seconds at most. Probes are answered while the consumer stops.
     steps: [
-      { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000), consumer.stop()]) },
+      { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000, { onDeaf: () => operator?.closeStreams() }), consumer.stop(), operator?.stop()]) },
       { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
       { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],

@@ -3,8 +3,8 @@ import { orderCreatedText, orderRequestSchema, type OrderEvent } from '../../src
 import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-order';
 import { createStreams } from '../../src/processors/streams';
 import { createWaiters } from '../../src/processors/waiters';
-import type { BoardFile } from '../../src/routes/board';
 import type { OrderRoutesDeps } from '../../src/routes/orders';
+import type { PageFile } from '../../src/routes/static-page';
 import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
 import type { LogPosition } from '../../src/store/order-store';
 import type { OrderCreated } from './builders';
@@ -22,7 +22,7 @@ export const anApp = (differences: {
   caughtUp?: boolean;
   checks?: Record<string, boolean>;
   corsOrigins?: string[];
-  board?: BoardFile[];
+  board?: PageFile[];
   findHolder?: FindHolder;
   ratePerMinute?: number;
   orderRequest?: OrderRoutesDeps['orderRequest'];

@@ -15,7 +15,7 @@ export const integer = (minimum: number, maximum = LARGEST) => numberOf('a whole
 export const share = numberOf('a number such as 0.25', /^(\d+(\.\d+)?|\.\d+)$/, 0, 1);
 
 /** What OpenTelemetry calls a boolean, and what it calls an enum: in any case of letters. */
-const choice = <T extends string>(...words: [T, ...T[]]) => z.string().toLowerCase()
+export const choice = <T extends string>(...words: [T, ...T[]]) => z.string().toLowerCase()
   .pipe(z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` }));
 
 /** Names that are shown to the broker and in its tools. */

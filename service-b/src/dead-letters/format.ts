@@ -2,6 +2,7 @@ import { originalOf, readDeadLetter, UnreadableDeadLetterError, type DeadLetter 
 import type { LogRecord } from '../kafka/log-reader';
 import { blockOf, eachHeader, type Headers } from '../kafka/record-headers';
 import { redriveCountOf } from '../kafka/redrive-headers';
+import type { Candidate } from './redrive';
 import { isoOf, positionOf, textOf, type Summary, type TypeCount } from './summary';
 
 const MAX_CELL_CHARACTERS = 60;
@@ -32,6 +33,10 @@ export const statisticsText = (types: TypeCount[]): string => table(
   ['TYPE', 'COUNT', 'OLDEST', 'NEWEST'],
   types.map(({ errorType, count, oldest, newest }) => [errorType ?? UNREADABLE, count, oldest, newest]),
 );
+
+/** What a dry run says of one. */
+export const verdictText = (position: string, { order, redriveCount }: Candidate, reason: string | undefined): string =>
+  `${position}  ${cell(order ?? '-')}  ${reason === undefined ? `would be put back, redrive ${redriveCount + 1}` : `would be skipped: ${reason}`}`;
 
 /** One JSON document a line. */
 export const jsonLines = (documents: unknown[]): string => documents.map((document) => JSON.stringify(document)).join('\n');

@@ -36,7 +36,7 @@ export const stats = async (log: Log, topic: string, { filter, json }: StatsComm
 
 export const show = async (log: Log, topic: string, { position, json }: ShowCommand): Promise<Found> => {
   let found: LogRecord | undefined;
-  await log.read([await log.rangeAt(topic, position)], (record) => {
+  await log.read(await log.rangesAt(topic, [position]), (record) => {
     found = record;
   });
   if (found === undefined) throw new Error(`there is nothing at ${position.partition}:${position.offset} of ${topic} any more`);
