@@ -4,12 +4,12 @@ import { waitFor } from '../lib/process';
 import { registerVersion, type LocalRegistry } from '../lib/registry';
 import { startCounter } from './counter';
 import type { Drill } from './drills';
-import type { Timed } from './load';
 import { createNextConsumer, createNextProducer, latestOf, registerNext, withData } from './next-version';
 import { poisonKinds } from './poison-avro';
-import { readTopic, type TopicRecord } from './read-topic';
+import { readTopic } from './read-topic';
 import type { Service } from './service';
 import type { Stage } from './stage';
+import { compareTimes, outcomeTimes, readOutcomes } from './times';
 
 /** How large the drills are: those of CI are smaller. */
 type Size = { awaySeconds: number; poisonOfEachKind: number; phaseSeconds: number };
@@ -18,9 +18,6 @@ const QUICK: Size = { awaySeconds: 12, poisonOfEachKind: 200, phaseSeconds: 3 };
 
 /** What the services may ask a registry while thousands of records cannot be read: a handful, each. */
 const MAX_REQUESTS = 20;
-/** How much slower an answer or an outcome may be without a registry, at the 99th percentile. */
-const SLOWER_MS = 150;
-
 const registryOf = ({ registry }: Stage): LocalRegistry => {
   if (registry === undefined) throw new Error('this drill needs a schema registry: --registry');
   return registry;
@@ -44,35 +41,12 @@ const restart = async (service: Service, settings: Record<string, string>): Prom
   service.start(settings);
 };
 
-const readOutcomes = async ({ reach, topics }: Stage): Promise<TopicRecord[]> =>
-  [...await readTopic(reach, topics.payments), ...await readTopic(reach, topics.deadLetters)];
-
 const countOutcomes = async (stage: Stage, orderId: string): Promise<number> =>
   (await readOutcomes(stage)).filter(({ key }) => key?.toString() === orderId).length;
 
 /** How many records a topic has. */
 const sizeOf = async ({ admin }: Stage, topic: string): Promise<number> =>
   (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0);
-
-const percentiles = (timed: Timed[], from: number, to: number): { p50: number; p99: number; count: number } => {
-  const all = timed.filter(({ at }) => at >= from && at < to).map(({ ms }) => ms).toSorted((x, y) => x - y);
-  return { p50: all[Math.floor(all.length / 2)] ?? NaN, p99: all[Math.floor(all.length * 0.99)] ?? NaN, count: all.length };
-};
-
-/** From an order's record to its outcome's. */
-const outcomeTimes = async (stage: Stage): Promise<Timed[]> => {
-  const outcomes = new Map((await readOutcomes(stage)).map(({ key, appendedAt }) => [key?.toString(), appendedAt]));
-  return (await readTopic(stage.reach, stage.topics.orders))
-    .map(({ key, appendedAt: at }) => ({ at, ms: (outcomes.get(key?.toString()) ?? Infinity) - at }));
-};
-
-/** Says how quick something was before the registry was away and meanwhile; throws when it stopped, or was slower. */
-const compareTimes = (what: string, timed: Timed[], [start, from, to]: [number, number, number]): void => {
-  const [before, away] = [percentiles(timed, start, from), percentiles(timed, from, to)];
-  console.log(`  ${what}, p50 / p99 ms: ${before.p50} / ${before.p99} before, ${away.p50} / ${away.p99} while it was away (${away.count})`);
-  if (away.count === 0) throw new Error(`${what}: none while the registry was away`);
-  if (!(away.p99 <= before.p99 + SLOWER_MS)) throw new Error(`${what}: p99 ${away.p99} ms while the registry was away, ${before.p99} ms before`);
-};
 
 const away = (seconds: number) => async (stage: Stage): Promise<number> => {
   const { a, b, load, topics } = stage;
@@ -180,16 +154,18 @@ const evolve = (phaseSeconds: number) => async (stage: Stage): Promise<number> =
   const consumer = await createNextConsumer(stage, { [topics.orders]: orders.type, [topics.payments]: payments.type });
   const producer = await createNextProducer(stage, orders);
   let sent = 0;
+  // What both versions have written is read again from the beginning.
+  const killing = sleep(phaseSeconds * 500).then(a.kill);
   const until = Date.now() + phaseSeconds * 1_000;
   while (Date.now() < until) {
     const order = load.anOrder();
     await producer.send(order, sent % 2 === 0 ? `note ${sent}` : null);
-    await waitFor(`${order.orderId} at service-a`, async () => (await load.client.send('GET', `/orders/${order.orderId}`)).status === 200);
+    await waitFor(`${order.orderId} at service-a`, async () =>
+      (await load.client.send('GET', `/orders/${order.orderId}`).catch(() => undefined))?.status === 200, { intervalMs: 10 });
     load.noteAccepted(order);
     sent += 1;
-    // What both versions have written is read again from the beginning.
-    if (sent === 20) await a.kill();
   }
+  await killing;
   await sleep(load.secondsLeft() * 1_000);
   await stage.settle();
   for (const [topic, notes] of consumer.notes) {
