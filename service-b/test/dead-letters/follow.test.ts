@@ -18,7 +18,8 @@ const aLog = (records: LogRecord[]) => {
     goAway: (error: Error | undefined) => {
       away = error;
     },
-    ends: (topic: string) => answer([0, 1, 2].map((partition) => ({ topic, partition, from: 0n, to: BigInt(of(topic, partition).length) }))),
+    ends: (topic: string) => answer([0, 1, 2].map((partition) =>
+      ({ topic, partition, from: 0n, to: BigInt(of(topic, partition).length) }))),
     startAt: () => answer(new Map<number, bigint>()),
     fetch: ({ topic, partition, from, to }: { topic: string; partition: number; from: bigint; to: bigint }) => {
       fetched.push(`${topic} ${partition}: ${from}`);
