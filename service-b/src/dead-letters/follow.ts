@@ -25,7 +25,7 @@ export type Follow = ReturnType<typeof createFollow>;
  * Reads the dead letters into the index while somebody looks, newest first, and then what became of them: who was paid, and what was put
  * back. It reads small pieces and rests between them for as long as each took: payments go before.
  */
-export const createFollow = ({ log, letters, topics, wanted, changed, logger, now = Date.now }: {
+export const createFollow = ({ log, letters, topics, wanted, changed, logger, lookMs = LOOK_MS }: {
   log: LogFetch & { close: () => Promise<void> };
   letters: Pick<Letters, 'add' | 'paid' | 'marked' | 'cutBefore' | 'clear' | 'oldest' | 'isCut'>;
   topics: Topics;
@@ -34,15 +34,15 @@ export const createFollow = ({ log, letters, topics, wanted, changed, logger, no
   /** Hears that something was read. */
   changed: () => void;
   logger: Logger;
-  now?: () => number;
+  lookMs?: number;
 }) => {
   const gaps = createGaps();
+  const stopped = new AbortController();
   /** Of `orders` and `payments`: read to `from`, to be read to `to`. None before the dead letters have been read. */
   let outcomes: Range[] | undefined;
   let ends: Range[] = [];
   let askedAt = -Infinity;
   let running: Promise<void> | undefined;
-  let stopping = false;
   let failing = false;
   /** When everything had been read to its end, in milliseconds since 1970. */
   let asOf: number | undefined;
@@ -132,24 +132,24 @@ export const createFollow = ({ log, letters, topics, wanted, changed, logger, no
   };
 
   const readOn = async (until: number): Promise<void> => {
-    for (let more = true; more && now() < until && !stopping;) {
+    for (let more = true; more && Date.now() < until && !stopped.signal.aborted;) {
       const startedAt = performance.now();
       more = await readPiece();
       const isFirst = gaps.isFirst();
       if (!isFirst && !hasFirst) tellFirst();
       hasRead ||= hasFirst;
       if (more && !isFirst) await sleep(Math.min(MAX_REST_MS, performance.now() - startedAt));
-      if (!more) asOf = now();
+      if (!more) asOf = Date.now();
     }
   };
 
-  const isAwake = (): boolean => !stopping && (wanted() || now() - askedAt < REST_AFTER_MS);
+  const isAwake = (): boolean => !stopped.signal.aborted && (wanted() || Date.now() - askedAt < REST_AFTER_MS);
 
   const run = async (): Promise<void> => {
     hasFirst = false;
     gaps.begin();
     while (isAwake()) {
-      const until = now() + LOOK_MS;
+      const until = Date.now() + lookMs;
       try {
         await look();
         await readOn(until);
@@ -158,13 +158,13 @@ export const createFollow = ({ log, letters, topics, wanted, changed, logger, no
         logger.log(failing ? 'debug' : 'warn', 'cannot read the dead letters, trying again', { error });
         failing = true;
       }
-      await sleep(Math.max(0, until - now()), undefined, { ref: false });
+      await sleep(Math.max(0, until - Date.now()), undefined, { ref: false, signal: stopped.signal }).catch(() => undefined);
     }
     await log.close();
   };
 
   const wake = (): void => {
-    askedAt = now();
+    askedAt = Date.now();
     running ??= run().finally(() => {
       running = undefined;
       // Somebody asked while it went to rest.
@@ -186,7 +186,7 @@ export const createFollow = ({ log, letters, topics, wanted, changed, logger, no
       });
     },
     stop: async (): Promise<void> => {
-      stopping = true;
+      stopped.abort();
       tellFirst();
       await running;
     },
