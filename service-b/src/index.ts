@@ -158,7 +158,7 @@ const start = async (env: Env): Promise<void> => {
 
   metrics.watchPartitions(consumer.standing);
 
-  const operator = env.OPERATOR_PAGE ? createOperator({ env, logger }) : undefined;
+  const operator = env.OPERATOR_PAGE ? createOperator({ env, codec, logger }) : undefined;
   const app = createApp({
     checks,
     metrics,

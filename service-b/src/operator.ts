@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { dltSecurityOf, type Env } from './config/env';
 import type { RedriveRequest } from './dead-letters/command';
+import { createDecodeOriginal, decodedIn } from './dead-letters/decode';
 import { createEvents } from './dead-letters/events';
 import { createFollow } from './dead-letters/follow';
 import { letterOf } from './dead-letters/letter';
@@ -12,6 +13,7 @@ import { createRedrives } from './dead-letters/redrives';
 import { runRedrive } from './dead-letters/run-redrive';
 import { detailView, summaryView } from './dead-letters/view';
 import { createKafka } from './kafka/client';
+import type { Codec } from './kafka/codec';
 import { createLogFetch } from './kafka/log-fetch';
 import { createLogReader } from './kafka/log-reader';
 import type { DeadLetterRoutesDeps } from './routes/dead-letters';
@@ -38,7 +40,7 @@ type Hooks = Pick<Parameters<typeof runRedrive>[1], 'confirm' | 'putBack' | 'sig
  * What the operator's page shows and does, over a Kafka client of its own, which comes in as the user of the command for dead letters:
  * payments share nothing with it but the process.
  */
-export const createOperator = ({ env, logger }: { env: Env; logger: Logger }) => {
+export const createOperator = ({ env, codec, logger }: { env: Env; codec: Codec; logger: Logger }) => {
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const clientId = `${env.KAFKA_CLIENT_ID}-dlt`;
   const security = dltSecurityOf(env);
@@ -47,6 +49,8 @@ export const createOperator = ({ env, logger }: { env: Env; logger: Logger }) =>
   const letters = createLetters({ maxBytes: env.DEAD_LETTERS_MAX_BYTES, changed: (letter) => redrives.onLetter(letter) });
   const counts = () => ({ total: letters.size(), types: letters.types().slice(0, TYPES_SHOWN) });
   const events = createEvents({ counts, redrives: () => redrives.list().filter(({ state, pending }) => state === 'running' || pending > 0), logger });
+  const stopped = new AbortController();
+  const decode = createDecodeOriginal({ codec, hasRegistry: env.SCHEMA_REGISTRY_URL !== undefined, signal: stopped.signal });
   const log = createLogFetch({ kafka, clientId, security, topics: Object.values(topics) });
   const follow = createFollow({
     log, letters, topics, logger,
@@ -109,7 +113,8 @@ export const createOperator = ({ env, logger }: { env: Env; logger: Logger }) =>
       if (message === undefined) return undefined;
       const record = { topic, partition, message };
       const known = letters.get(`${partition}:${offset}`) ?? letterOf(record);
-      return detailView(record, known, { board: env.BOARD_URL, traces: env.TRACES_PAGE_URL });
+      const { decoded } = await decodedIn(message.value, decode);
+      return detailView(record, known, { decoded, board: env.BOARD_URL, traces: env.TRACES_PAGE_URL });
     } catch (error) {
       logger.debug('a dead letter cannot be read', { partition, offset, error });
       throw unavailable('The dead letters cannot be read now.');
@@ -126,6 +131,7 @@ export const createOperator = ({ env, logger }: { env: Env; logger: Logger }) =>
     closeStreams: events.close,
     /** Stops the redrive that runs: what is sent stays. */
     stop: async (): Promise<void> => {
+      stopped.abort(new Error('shutting down'));
       await Promise.all([redrives.close(), follow.stop()]);
       events.close();
     },

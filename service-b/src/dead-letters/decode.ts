@@ -1,6 +1,6 @@
 import { isAvro, SchemaNeededError } from '../kafka/avro';
 import type { Codec } from '../kafka/codec';
-import { originalOf, type DeadLetter } from '../kafka/dead-letter';
+import { originalOf, readDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
 
 const PATIENCE_MS = 5_000;
 
@@ -31,5 +31,15 @@ export const createDecodeOriginal = ({ codec, hasRegistry, signal }: {
       signal.throwIfAborted();
       return { notDecoded: cause instanceof DOMException ? 'the schema registry did not answer' : messageOf(cause) };
     }
+  }
+};
+
+/** The same of a record of `orders.DLT`, be it a dead letter or not. */
+export const decodedIn = async (value: Buffer | null, decode: DecodeOriginal): Promise<Decoded> => {
+  try {
+    return await decode(readDeadLetter(value));
+  } catch (error) {
+    if (error instanceof UnreadableDeadLetterError) return {};
+    throw error;
   }
 };

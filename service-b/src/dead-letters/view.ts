@@ -1,4 +1,4 @@
-import { exactText, originalOf, readDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
+import { exactText, exactTextOfValue, originalOf, readDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
 import type { LogRecord } from '../kafka/log-reader';
 import { blockOf, eachHeader, type Headers } from '../kafka/record-headers';
 import { traceIdOf, traceOf } from '../utils/tracing';
@@ -32,7 +32,7 @@ const isDeep = (json: string): boolean => {
 /** @param json whether it is known to be JSON */
 const bytesView = (bytes: Buffer | null, json: boolean): Bytes => {
   if (bytes === null) return { encoding: 'none', text: '', pretty: null, bytes: 0 };
-  const whole = exactText(bytes);
+  const whole = exactTextOfValue(bytes);
   const encoding = whole === undefined ? 'base64' : (json ? 'json' : 'utf8');
   if (bytes.length > VALUE_BYTES) {
     const start = bytes.subarray(0, VALUE_BYTES);
@@ -68,9 +68,12 @@ const readAll = (record: LogRecord): { letter: DeadLetter; value: Buffer | null 
   }
 };
 
-/** A dead letter in full, as far as bounds allow; of one that cannot be read its own value. */
+/**
+ * A dead letter in full, as far as bounds allow; of one that cannot be read its own value.
+ * @param decoded the event that the original is, where that is Avro
+ */
 export const detailView = (
-  record: LogRecord, known: Letter, { board, traces }: { board: string | undefined; traces: string | undefined },
+  record: LogRecord, known: Letter, { decoded, board, traces }: { decoded?: unknown; board: string | undefined; traces: string | undefined },
 ) => {
   const read = readAll(record);
   const { key, headers } = record.message;
@@ -82,7 +85,10 @@ export const detailView = (
     originalPartition: read?.letter.originalPartition ?? null,
     originalOffset: read?.letter.originalOffset ?? null,
     key: keyView(key),
-    value: read === undefined ? bytesView(record.message.value, false) : bytesView(read.value, read.letter.originalValueEncoding === 'json'),
+    value: {
+      ...read === undefined ? bytesView(record.message.value, false) : bytesView(read.value, read.letter.originalValueEncoding === 'json'),
+      ...(decoded !== undefined && { pretty: JSON.stringify(decoded, null, 2) }),
+    },
     ...headersView(headers),
     errorStack: read?.letter.errorStack.slice(0, TEXT_CHARACTERS) ?? '',
     traceId,

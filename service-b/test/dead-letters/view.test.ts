@@ -32,6 +32,12 @@ test.each([
   expect(viewOfValue(value).value).toEqual(shown);
 });
 
+test('When the original is Avro and can be read, then it is shown as an event beside its bytes', () => {
+  const written = toDeadLetter({ record: aRecord({ value: Buffer.from([0, 1]) }), error: new Error('x'), retryCount: 0, failedAt: new Date(0), groupId: 'g' });
+  const { value } = viewOf(aLogRecord({ value: Buffer.from(written.value) }), { ...none, decoded: { eventType: 'ORDER_CREATED' } });
+  expect(value).toEqual({ encoding: 'base64', text: 'AAE=', pretty: '{\n  "eventType": "ORDER_CREATED"\n}', bytes: 2 });
+});
+
 test('When what is to be shown is large or deep, then it is bounded', () => {
   const large = viewOfValue(Buffer.from(JSON.stringify({ a: 'x'.repeat(400_000) }))).value;
   expect(large).toMatchObject({ pretty: null, cut: true, bytes: 400_008 });
