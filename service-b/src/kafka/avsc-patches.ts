@@ -76,9 +76,14 @@ const safe = (value: unknown): number => {
   return value as number;
 };
 
-/** avsc takes 2^53 - 1 for too large. */
+/** avsc takes 2^53 - 1 for too large, and reads some numbers below -2^52 as positive ones: the lowest bit has the sign. */
 const patchLongs = ({ prototype }: PartsOf<typeof types.LongType>): void => {
-  prototype._read = (tap) => safe(tap.readLong());
+  prototype._read = (tap) => {
+    const isNegative = (tap.buf[tap.pos]! & 1) === 1;
+    const value = safe(tap.readLong());
+    if (isNegative !== (value < 0)) throw new RangeError('not a whole number that a double can hold');
+    return value;
+  };
   prototype._write = (tap, value) => tap.writeLong(safe(value));
 };
 
