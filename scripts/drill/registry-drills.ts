@@ -23,16 +23,11 @@ const registryOf = ({ registry }: Stage): LocalRegistry => {
   return registry;
 };
 
-const readiness = async ({ url }: Service): Promise<{ status: number; text: string }> => {
-  const answer = await fetch(`${url}/ready`);
-  return { status: answer.status, text: await answer.text() };
-};
-
 /** Waits until a service says that it is not ready, and that this check is why. */
 const untilFails = (service: Service, check: string): Promise<void> => waitFor(`${service.name} to name ${check} in /ready`, async () => {
   // No answer: it is starting.
-  const answer = await readiness(service).catch(() => undefined);
-  return answer?.status === 503 && answer.text.includes(`"${check}":false`);
+  const answer = await fetch(`${service.url}/ready`).catch(() => undefined);
+  return answer?.status === 503 && (await answer.text()).includes(`"${check}":false`);
 }, { timeoutMs: 20_000 });
 
 const restart = async (service: Service, settings: Record<string, string>): Promise<void> => {
@@ -119,6 +114,19 @@ const poison = (ofEachKind: number) => async (stage: Stage): Promise<number> => 
   return 5 * ofEachKind;
 };
 
+/** The load goes on for as long as the faults take, however slow the machine is. */
+const whileLoaded = (faults: (stage: Stage) => Promise<number>): Pick<Drill, 'load' | 'faults'> => {
+  let over = false;
+  return {
+    load: async ({ load }) => {
+      while (!over) await load.run({ seconds: 1 });
+    },
+    faults: (stage) => faults(stage).finally(() => {
+      over = true;
+    }),
+  };
+};
+
 /** To Avro and back under load: each service by itself, so that both forms are written and read side by side. */
 const switchOver = (phaseSeconds: number) => async (stage: Stage): Promise<number> => {
   const { a, b, reach, topics } = stage;
@@ -198,7 +206,7 @@ export const registryDrills = (quick: boolean): Drill[] => {
     },
     {
       name: 'switch-over', what: 'JSON, then Avro, then JSON again, by restarts under load', quick: true, env: { SCHEMA_REGISTRY_URL: '' },
-      perSecond: 100, seconds: 3 * phaseSeconds + 8, faults: switchOver(phaseSeconds),
+      perSecond: 100, seconds: 0, ...whileLoaded(switchOver(phaseSeconds)),
     },
     {
       name: 'evolution', what: 'the next version of both contracts beside this one: new producer, old consumers; old producers, new consumer',

@@ -10,11 +10,14 @@ export class UndecodableError extends Error {
   override readonly name = 'UndecodableError';
 }
 
+/** `alsoIds`: those of records to come, which the same list then tells of. */
+export type Load = (signal: AbortSignal, alsoIds?: number[]) => Promise<void>;
+
 /** The value may be readable once a schema is known: `load` resolves when it is worth trying again, and rejects when its signal aborts. */
 export class SchemaNeededError extends Error {
   override readonly name = 'SchemaNeededError';
 
-  constructor(subject: string, id: number, readonly load: (signal: AbortSignal) => Promise<void>) {
+  constructor(subject: string, id: number, readonly load: Load) {
     super(`schema id ${id} of ${subject} is not known yet`);
   }
 }
@@ -31,6 +34,10 @@ export const schemaIdOf = (value: Buffer): number => {
   if (value.length < HEADER_BYTES) throw new UndecodableError('value is too short to be Avro');
   return value.readInt32BE(1);
 };
+
+/** Of those that are Avro. */
+export const schemaIdsOf = (records: readonly { value: Buffer | null }[]): number[] =>
+  records.flatMap(({ value }) => (value !== null && isAvro(value) && value.length >= HEADER_BYTES ? [schemaIdOf(value)] : []));
 
 /** @throws what is wrong with the schema */
 export const avroTypeOf = (schema: unknown): Type => Type.forSchema(schema as Schema);

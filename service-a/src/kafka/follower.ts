@@ -93,7 +93,7 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
         cursor.next = from === messages.length ? end : BigInt(messages[from]!.offset);
         resolveOffset((cursor.next - 1n).toString());
         if (needs !== undefined) {
-          await untilKnown(needs, isOver, pulse);
+          await untilKnown(needs, messages.slice(from), isOver, pulse);
         } else if (from < messages.length) {
           await pulse();
           await setImmediate();

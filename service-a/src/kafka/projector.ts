@@ -106,7 +106,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
       for (let at = 0; at < messages.length && !isOver();) {
         const facts = read(topic, partition, messages.slice(at, at + BATCH_MAX));
         if (facts.needs !== undefined && facts.count === 0) {
-          await untilKnown(facts.needs, isOver, heartbeat);
+          await untilKnown(facts.needs, messages.slice(at), isOver, heartbeat);
           continue;
         }
         at += facts.count;

@@ -68,7 +68,7 @@ export const createRebuild = ({ kafka, cursors, handleAll, pulse, logger }: {
       left = left.slice(count);
       if (needs === undefined) break;
       advance(partition, BigInt(left[0]!.offset));
-      await untilKnown(needs, () => stopping || clears > before, () => pulse());
+      await untilKnown(needs, left, () => stopping || clears > before, () => pulse());
       if (stopping || clears > before) return false;
     }
     advance(partition, next);

@@ -1,12 +1,15 @@
-import type { SchemaNeededError } from './avro';
+import type { KafkaMessage } from 'kafkajs';
+import { schemaIdsOf, type SchemaNeededError } from './avro';
 
 const BEAT_MS = 500;
 
 /**
  * Waits until a schema is known, and tells the broker of life meanwhile. Ends without it when it `isOver`, which is asked with each beat:
- * nobody reads on here then.
+ * nobody reads on here then. Records to come are looked at too: one by one, a thousand ids out of nowhere would take a list each.
  */
-export const untilKnown = async ({ load }: SchemaNeededError, isOver: () => boolean, heartbeat: () => Promise<void>): Promise<void> => {
+export const untilKnown = async (
+  { load }: SchemaNeededError, toCome: readonly KafkaMessage[], isOver: () => boolean, heartbeat: () => Promise<void>,
+): Promise<void> => {
   const over = new AbortController();
   const beat = (): void => {
     if (isOver()) over.abort();
@@ -15,7 +18,7 @@ export const untilKnown = async ({ load }: SchemaNeededError, isOver: () => bool
   };
   const timer = setInterval(beat, BEAT_MS);
   try {
-    await load(over.signal);
+    await load(over.signal, schemaIdsOf(toCome));
   } catch (error) {
     if (!over.signal.aborted) throw error;
   } finally {

@@ -108,7 +108,10 @@ export const createSchemaCache = ({ subject, type, registry, logger }: {
     listing = false;
   };
 
-  const load = async (id: number, signal: AbortSignal): Promise<void> => {
+  const load = async (id: number, signal: AbortSignal, alsoIds: number[] = []): Promise<void> => {
+    for (const other of alsoIds) {
+      if (!decoders.has(other) && !isMissing(other) && !wanted.has(other)) wanted.set(other, createGate());
+    }
     let gate = wanted.get(id);
     if (gate === undefined) wanted.set(id, gate = createGate());
     void look();
@@ -126,7 +129,7 @@ export const createSchemaCache = ({ subject, type, registry, logger }: {
       const decoder = decoders.get(id);
       if (decoder !== undefined) return decoder(value);
       if (isMissing(id)) throw new UndecodableError(`schema id ${id} is not one of ${subject}`);
-      throw new SchemaNeededError(subject, id, (signal) => load(id, signal));
+      throw new SchemaNeededError(subject, id, (signal, alsoIds) => load(id, signal, alsoIds));
     },
     readable: () => !away || wanted.size === 0,
     /** Learns what there is before the first record needs it. */
