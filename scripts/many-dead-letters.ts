@@ -44,7 +44,7 @@ const measure = async (stage: Stage, ...args: string[]): Promise<void> => {
 
 type Page = { items: unknown[]; complete: boolean; indexed: number };
 
-/** Starts service-b, lets it pay what there is, starts it anew, and says what the operator's page takes to open. */
+/** Starts service-b, lets it pay what there is, and says what the operator's page takes to open then. */
 const measurePage = async ({ admin, b, committedOffsets, topics }: Stage): Promise<void> => {
   const paid = async (): Promise<boolean> => {
     const [ends, committed] = [await admin.fetchTopicOffsets(topics.orders), await committedOffsets()];
@@ -53,10 +53,6 @@ const measurePage = async ({ admin, b, committedOffsets, topics }: Stage): Promi
   const ask = async (path: string): Promise<Page> => (await fetch(`${b.url}${path}`)).json() as Promise<Page>;
   b.start();
   await waitFor('every order to be paid', paid, { timeoutMs: 300_000, intervalMs: 1_000 });
-  await b.stop();
-  b.start();
-  await b.untilReady();
-  await ask('/status');
   const before = rssMiB(b.pid());
   const startedAt = Date.now();
   const first = await ask('/dead-letters?limit=50');

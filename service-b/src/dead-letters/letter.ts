@@ -46,14 +46,17 @@ export const inOrder = (one: Place, other: Place): number =>
 /** 48 bits of a letter's id: it has to tell two letters apart that lay at one position. */
 export const shortIdOf = (id: string): number => Number.parseInt(id.slice(0, 12), 16);
 
+/** As a text of its own: V8 holds a whole text for as long as a part of it is held. */
+const cutTo = (max: number, text: string): string => (text.length <= max ? text : Buffer.from(text.slice(0, max)).toString());
+
 export const letterOf = (record: LogRecord): Letter => {
   const { position, failedAt, key, errorType, errorMessage, retryCount, redriveCount } = summaryOf(record);
   const { partition, message: { offset, value, headers } } = record;
   const mark = markOf(headers);
   return {
     position, partition, offset: Number(offset), failedAt: Date.parse(failedAt), key, retryCount, redriveCount,
-    errorType: errorType && errorType.slice(0, TYPE_CHARACTERS),
-    errorMessage: errorMessage.slice(0, MESSAGE_CHARACTERS),
+    errorType: errorType && cutTo(TYPE_CHARACTERS, errorType),
+    errorMessage: cutTo(MESSAGE_CHARACTERS, errorMessage),
     id: shortIdOf(letterIdOf(value)),
     from: mark?.letter === undefined ? undefined : { of: mark.of, id: shortIdOf(mark.letter) },
     putBack: false, failedAgain: false, paid: false,

@@ -25,7 +25,8 @@ export const statusRoutes = ({ checks, lags, standing, gateway, rebalances, rest
       const stands = new Set(standing());
       res.set('Cache-Control', 'no-store').json({
         checks: Object.entries(checks()).map(([name, ok]) => ({ name, ok, runbook: RUNBOOKS.ready })),
-        partitions: lags().map(({ partition, records }) => ({ partition, lag: records, standing: stands.has(partition) })),
+        partitions: [...lags()].sort((one, other) => one.partition - other.partition)
+          .map(({ partition, records }) => ({ partition, lag: records, standing: stands.has(partition) })),
         gateway: gateway(),
         rebalances: rebalances(),
         restartsLast5m: restarts(),
