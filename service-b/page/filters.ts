@@ -38,9 +38,10 @@ export const createFilters = (onChange: (filter: { [name in keyof Filter]: strin
       filter = next;
       drawTypes();
       type.value = filter.type ?? '';
-      order.value = filter.order ?? '';
-      since.value = localOfIso(filter.since);
-      until.value = localOfIso(filter.until);
+      // What says the same already is left alone: somebody may be writing there.
+      if (order.value.trim() !== (filter.order ?? '')) order.value = filter.order ?? '';
+      if (isoOfLocal(since.value) !== filter.since) since.value = localOfIso(filter.since);
+      if (isoOfLocal(until.value) !== filter.until) until.value = localOfIso(filter.until);
     },
     /** The types that there are. */
     setTypes: (next: readonly TypeCount[]): void => {

@@ -1,4 +1,4 @@
-import { sameFilter, type Filter } from './address.ts';
+import type { Filter } from './address.ts';
 import type { LetterPage } from './api.ts';
 import { patiently, pause } from './patience.ts';
 
@@ -62,7 +62,7 @@ export const createListing = ({ fetchLetters, onShown }: {
   return {
     /** Reads what another filter lets through, from the newest on. */
     filter: (next: Filter): void => {
-      if (!sameFilter(filter, next)) wanted = PAGE;
+      wanted = PAGE;
       filter = next;
       void begin();
     },

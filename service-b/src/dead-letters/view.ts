@@ -73,7 +73,8 @@ const readAll = (record: LogRecord): { letter: DeadLetter; value: Buffer | null 
  * @param decoded the event that the original is, where that is Avro
  */
 export const detailView = (
-  record: LogRecord, known: Letter, { decoded, board, traces }: { decoded?: unknown; board: string | undefined; traces: string | undefined },
+  record: LogRecord, known: Letter,
+  { decoded, board, traces }: { decoded?: unknown; board: string | undefined; traces: string | undefined },
 ) => {
   const read = readAll(record);
   const { key, headers } = record.message;

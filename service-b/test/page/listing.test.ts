@@ -50,6 +50,16 @@ test('When older ones are asked for, then they come below, page by page, and a c
   expect(shown.at(-1)!.letters.map(({ position }) => position)).toEqual(Array.from({ length: 250 }, (_, i) => `0:${600 - i}`));
 });
 
+test('When another filter is set, then its newest come, as few as at first', async () => {
+  const { listing, asks } = aListing(600);
+  listing.filter({});
+  listing.more();
+  await rest();
+  listing.filter({ type: 'A' });
+  await rest();
+  expect(asks.at(-1)).toEqual({ filter: { type: 'A' }, after: undefined, limit: 50 });
+});
+
 test('When a thousand are shown, then no more are asked for', async () => {
   const { listing, shown } = aListing(2_000);
   listing.filter({});
