@@ -19,7 +19,7 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, onRestart, logger
   /** A group of its own. */
   groupId: string;
   topics: Topics;
-  fresh: Pick<FreshTables, 'applyBatch' | 'startPartition' | 'positions' | 'behind'>;
+  fresh: Pick<FreshTables, 'writers' | 'applyBatch' | 'startPartition' | 'positions' | 'behind'>;
   /** As of `superviseConsumer`. */
   onRestart: () => void;
   logger: Logger;
@@ -44,6 +44,7 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, onRestart, logger
   });
   const projector = createProjector({
     kafka, groupId, topics: names, readFacts, onJoin: () => undefined, onRestart, logger,
+    lanes: fresh.writers,
     tables: { startPartition: fresh.startPartition, applyBatch: (batch) => fresh.applyBatch({ ...batch, past: isPast(batch) }) },
   });
   askForEndsOfLog();
