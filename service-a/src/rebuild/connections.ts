@@ -31,17 +31,28 @@ export const isConflict = (error: unknown): boolean =>
 /** A lock was not had in time. */
 export const isHeldUp = (error: unknown): boolean => error instanceof DatabaseError && error.code === '55P03';
 
-/** Transactions on one connection, one after the other. */
-export const createTransactions = (client: Client) => {
-  let last: Promise<unknown> = Promise.resolve();
+/** Transactions, each on whichever of these connections is free. */
+export const createTransactions = (clients: readonly Client[]) => {
+  const free = [...clients];
+  const waiting: ((client: Client) => void)[] = [];
   let closed = false;
 
-  const ask = askOf(client);
+  const take = (): Promise<Client> => new Promise((resolve) => {
+    const client = free.pop();
+    if (client === undefined) waiting.push(resolve);
+    else resolve(client);
+  });
 
-  const once = async <T>(work: (ask: Ask) => Promise<T>): Promise<T> => {
+  const give = (client: Client): void => {
+    const next = waiting.shift();
+    if (next === undefined) free.push(client);
+    else next(client);
+  };
+
+  const once = async <T>(client: Client, work: (ask: Ask, client: Client) => Promise<T>): Promise<T> => {
     try {
       await client.query('BEGIN');
-      const result = await work(ask);
+      const result = await work(askOf(client), client);
       await client.query('COMMIT');
       return result;
     } catch (error) {
@@ -50,30 +61,45 @@ export const createTransactions = (client: Client) => {
     }
   };
 
-  const repeated = async <T>(work: (ask: Ask) => Promise<T>): Promise<T> => {
+  const repeated = async <T>(client: Client, work: (ask: Ask, client: Client) => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries += 1) {
       if (closed) throw new StoreUnavailableError('the tables are in use by now');
       try {
-        return await once(work);
+        return await once(client, work);
       } catch (error) {
         if (tries === TRIES || !isConflict(error)) throw error;
       }
     }
   };
 
-  /** Anything else that is to happen between two transactions. */
-  const between = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
+  const transact = async <T>(work: (ask: Ask) => Promise<T>): Promise<T> => {
+    const client = await take();
+    try {
+      return await repeated(client, work);
+    } finally {
+      give(client);
+    }
   };
 
-  /** The last thing that is done: from then on every transaction is refused. */
-  const finish = <T>(work: () => Promise<T>): Promise<T> => between(async () => {
-    const result = await work();
-    closed = true;
-    return result;
-  });
+  /** With nothing else under way. */
+  const alone = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
+    const all = await Promise.all(clients.map(take));
+    try {
+      return await work(all[0]!);
+    } finally {
+      all.forEach(give);
+    }
+  };
 
-  return { between, finish, transact: <T>(work: (ask: Ask) => Promise<T>): Promise<T> => between(() => repeated(work)) };
+  return {
+    transact,
+    /** A transaction that looks for rows and adds what it did not find: nobody else may add them in between. */
+    transactAlone: <T>(work: (ask: Ask, client: Client) => Promise<T>): Promise<T> => alone((client) => repeated(client, work)),
+    /** The last thing that is done, once nothing is under way: from then on every transaction is refused. */
+    finish: <T>(work: () => Promise<T>): Promise<T> => alone(async () => {
+      const result = await work();
+      closed = true;
+      return result;
+    }),
+  };
 };
