@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { avroTypeOf, encodeAvro, SchemaNeededError, UndecodableError } from '../../src/kafka/avro';
+import { avroTypeOf, encodeAvro, schemaIdsOf, SchemaNeededError, UndecodableError } from '../../src/kafka/avro';
 import { createRegistryClient } from '../../src/kafka/registry-client';
 import { createOwnReader, createSchemaCache, type SchemaReader } from '../../src/kafka/schema-cache';
 import { createOwnSchema } from '../../src/kafka/own-schema';
@@ -52,6 +52,22 @@ describe('schemas of a subject', () => {
     await registry.goAway();
     expect(cache.decode(valueOf(id))).toMatchObject({ text: 'an EVENT' });
     expect(registry.requests).toEqual(['GET /subjects/events-value/versions?deleted=true', 'GET /subjects/events-value/versions/1?deleted=true']);
+  });
+
+  test('When ids of records to come are named beside the one that is needed, then one list tells of all of them', async () => {
+    registry.register('events-value', schema);
+    const { cache } = aCache();
+    const toCome = [9_001, 9_002, 9_003].map((id) => valueOf(id));
+    const needed = (() => {
+      try {
+        return cache.decode(toCome[0]!);
+      } catch (error) {
+        return error;
+      }
+    })() as SchemaNeededError;
+    await needed.load(ever, schemaIdsOf(toCome.map((value) => ({ value }))));
+    for (const value of toCome) expect(() => cache.decode(value)).toThrow(UndecodableError);
+    expect(registry.requests).toHaveLength(2);
   });
 
   test('When it starts, then it learns what there is, before a record needs it', async () => {
