@@ -61,45 +61,33 @@ export const createTransactions = (clients: readonly Client[]) => {
     }
   };
 
-  const repeated = async <T>(client: Client, work: (ask: Ask, client: Client) => Promise<T>): Promise<T> => {
-    for (let tries = 1; ; tries += 1) {
-      if (closed) throw new StoreUnavailableError('the tables are in use by now');
-      try {
-        return await once(client, work);
-      } catch (error) {
-        if (tries === TRIES || !isConflict(error)) throw error;
-      }
-    }
-  };
-
-  const transact = async <T>(work: (ask: Ask) => Promise<T>): Promise<T> => {
+  const transact = async <T>(work: (ask: Ask, client: Client) => Promise<T>): Promise<T> => {
     const client = await take();
     try {
-      return await repeated(client, work);
+      for (let tries = 1; ; tries += 1) {
+        if (closed) throw new StoreUnavailableError('the tables are in use by now');
+        try {
+          return await once(client, work);
+        } catch (error) {
+          if (tries === TRIES || !isConflict(error)) throw error;
+        }
+      }
     } finally {
       give(client);
     }
   };
 
-  /** With nothing else under way. */
-  const alone = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
+  /** The last thing that is done, once nothing is under way: from then on every transaction is refused. */
+  const finish = async <T>(work: () => Promise<T>): Promise<T> => {
     const all = await Promise.all(clients.map(take));
     try {
-      return await work(all[0]!);
+      const result = await work();
+      closed = true;
+      return result;
     } finally {
       all.forEach(give);
     }
   };
 
-  return {
-    transact,
-    /** A transaction that looks for rows and adds what it did not find: nobody else may add them in between. */
-    transactAlone: <T>(work: (ask: Ask, client: Client) => Promise<T>): Promise<T> => alone((client) => repeated(client, work)),
-    /** The last thing that is done, once nothing is under way: from then on every transaction is refused. */
-    finish: <T>(work: () => Promise<T>): Promise<T> => alone(async () => {
-      const result = await work();
-      closed = true;
-      return result;
-    }),
-  };
+  return { transact, finish };
 };

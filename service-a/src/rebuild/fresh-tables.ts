@@ -57,7 +57,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   const writers = await Promise.all(Array.from({ length: WRITERS }, () => connect(url, 'writer')));
   // A crash of the server ends the rebuild anyway, which then begins anew.
   for (const writer of writers) await writer.query(`SET search_path = ${FRESH}; SET synchronous_commit = off`);
-  const { transact, transactAlone, finish } = createTransactions(writers);
+  const { transact, finish } = createTransactions(writers);
 
   const positionsOf = async (client: Client, schema: string): Promise<{ id: string; next: bigint }[]> => {
     const rows = await select(client, positionRow,
@@ -81,7 +81,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   };
 
   /** Takes over what only those in use know, of the rows behind an id up to another one, or to the end. */
-  const takeOver = (after: string, upTo: string | undefined): Promise<void> => transactAlone(async (_ask, writer) => {
+  const takeOver = (after: string, upTo: string | undefined): Promise<void> => transact(async (_ask, writer) => {
     // Ids that are taken come with the swap: until then they may be free again.
     const chosen = 'held.order_id > $1 AND ($2::uuid IS NULL OR held.order_id <= $2::uuid) AND held.source IS DISTINCT FROM 0';
     const { improve, add } = mergeStatements(live, FRESH, chosen);

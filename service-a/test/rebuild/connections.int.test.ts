@@ -58,26 +58,6 @@ describe('Transactions of a rebuild', () => {
     await end();
   });
 
-  test('When a transaction has to be alone, then those before it end first, and those after it begin when it is over', async () => {
-    const { transact, transactAlone, end } = await on(2);
-    const { until, free } = held();
-    const order: string[] = [];
-    const before = transact(async () => {
-      await until;
-      order.push('before');
-    });
-    const alone = transactAlone(async (ask) => {
-      order.push('alone begins');
-      await ask(WAIT, [1]);
-      order.push('alone ends');
-    });
-    const after = transact(async () => void order.push('after'));
-    free();
-    await Promise.all([before, alone, after]);
-    expect(order).toEqual(['before', 'alone begins', 'alone ends', 'after']);
-    await end();
-  });
-
   test('When the last thing fails, then others go on', async () => {
     const { transact, finish, end } = await on(2);
     await expect(finish(() => Promise.reject(new Error('not yet')))).rejects.toThrow('not yet');
