@@ -38,7 +38,7 @@ export const createLocate = ({ kafka, startPartition, turns, logger }: {
     const { topic, partition } = place;
     const ask = async (high?: bigint): Promise<bigint | undefined> => {
       const start = { topic, partition, low: ends.low.toString(), ...(high !== undefined && { high: high.toString() }) };
-      const next = await turns.take(partition, () => startPartition(start), isOver);
+      const next = await turns.take(() => startPartition(start), isOver);
       return next === undefined ? undefined : BigInt(next);
     };
     const next = await ask();

@@ -34,13 +34,11 @@ export type Projector = ReturnType<typeof createProjector>;
  * that in its own transaction, by compare-and-set: whoever goes on with a partition that is another one's by now changes nothing, and hears
  * where the tables are. Kafka's own commits are for lag tools to see.
  */
-export const createProjector = ({ kafka, groupId, topics, tables, lanes = 1, readFacts, onJoin, onRestart, logger }: {
+export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJoin, onRestart, logger }: {
   kafka: Kafka;
   groupId: string;
   topics: string[];
   tables: Pick<PostgresStore, 'applyBatch' | 'startPartition'>;
-  /** How many transactions may be under way at a time, each of other partitions. */
-  lanes?: number;
   readFacts: (topic: string, partition: number, messages: readonly KafkaMessage[]) => Facts;
   /** As of `superviseConsumer`. */
   onJoin: () => void;
@@ -48,7 +46,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, lanes = 1, rea
   logger: Logger;
 }) => {
   const places = createPlaces();
-  const turns = createTurns({ lanes, logger });
+  const turns = createTurns({ logger });
   const locate = createLocate({ kafka, startPartition: tables.startPartition, turns, logger });
   const gaveUp = new AbortController();
   let stopping = false;
@@ -71,7 +69,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, lanes = 1, rea
   /** Moves the tables to `to`. @returns undefined when that was not done, and is not this member's to do any more */
   const apply = (place: Place, to: bigint, { facts, applied }: Facts, isOver: () => boolean): Promise<Answer> => {
     const { topic, partition, read } = place;
-    const answer = turns.take(partition, async (): Promise<Answer> => {
+    const answer = turns.take(async (): Promise<Answer> => {
       // A batch before this one, of which nobody waited for the end, came this far.
       if (place.next > read) return { kind: 'overtaken', next: place.next };
       const result = await tables.applyBatch({ topic, partition, from: place.next.toString(), to: to.toString(), facts });

@@ -7,10 +7,10 @@ const BEAT_MS = 500;
 
 export type Turns = ReturnType<typeof createTurns>;
 
-/** What is done with the tables: of one partition number, in whichever topic, one after the other; at most one thing a lane at a time. */
-export const createTurns = ({ lanes, logger }: { lanes: number; logger: Logger }) => {
+/** What is done with the tables, one after the other: a replica has one transaction under way at a time, whatever partition it is of. */
+export const createTurns = ({ logger }: { logger: Logger }) => {
   const halted = new AbortController();
-  const lasts = Array.from({ length: lanes }, (): Promise<unknown> => Promise.resolve());
+  let last: Promise<unknown> = Promise.resolve();
 
   /** Tries again for as long as the database is away; undefined when that became pointless. */
   const persist = async <T>(work: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> => {
@@ -32,16 +32,15 @@ export const createTurns = ({ lanes, logger }: { lanes: number; logger: Logger }
      * @returns undefined when it was over before it was done
      * @throws what is no fault of the database's absence
      */
-    take: <T>(partition: number, work: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> => {
-      const lane = partition % lanes;
-      const turn = lasts[lane]!.then(() => persist(work, isOver));
-      lasts[lane] = turn.catch(() => undefined);
+    take: <T>(work: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> => {
+      const turn = last.then(() => persist(work, isOver));
+      last = turn.catch(() => undefined);
       return turn;
     },
     /** Begins nothing more. Resolves when what is under way has come to its end. */
     halt: async (): Promise<void> => {
       halted.abort();
-      await Promise.all(lasts);
+      await last;
     },
   };
 };

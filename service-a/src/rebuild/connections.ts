@@ -31,28 +31,17 @@ export const isConflict = (error: unknown): boolean =>
 /** A lock was not had in time. */
 export const isHeldUp = (error: unknown): boolean => error instanceof DatabaseError && error.code === '55P03';
 
-/** Transactions, each on whichever of these connections is free. */
-export const createTransactions = (clients: readonly Client[]) => {
-  const free = [...clients];
-  const waiting: ((client: Client) => void)[] = [];
+/** Transactions on one connection, one after the other. */
+export const createTransactions = (client: Client) => {
+  let last: Promise<unknown> = Promise.resolve();
   let closed = false;
 
-  const take = (): Promise<Client> => new Promise((resolve) => {
-    const client = free.pop();
-    if (client === undefined) waiting.push(resolve);
-    else resolve(client);
-  });
+  const ask = askOf(client);
 
-  const give = (client: Client): void => {
-    const next = waiting.shift();
-    if (next === undefined) free.push(client);
-    else next(client);
-  };
-
-  const once = async <T>(client: Client, work: (ask: Ask, client: Client) => Promise<T>): Promise<T> => {
+  const once = async <T>(work: (ask: Ask) => Promise<T>): Promise<T> => {
     try {
       await client.query('BEGIN');
-      const result = await work(askOf(client), client);
+      const result = await work(ask);
       await client.query('COMMIT');
       return result;
     } catch (error) {
@@ -61,33 +50,30 @@ export const createTransactions = (clients: readonly Client[]) => {
     }
   };
 
-  const transact = async <T>(work: (ask: Ask, client: Client) => Promise<T>): Promise<T> => {
-    const client = await take();
-    try {
-      for (let tries = 1; ; tries += 1) {
-        if (closed) throw new StoreUnavailableError('the tables are in use by now');
-        try {
-          return await once(client, work);
-        } catch (error) {
-          if (tries === TRIES || !isConflict(error)) throw error;
-        }
+  const repeated = async <T>(work: (ask: Ask) => Promise<T>): Promise<T> => {
+    for (let tries = 1; ; tries += 1) {
+      if (closed) throw new StoreUnavailableError('the tables are in use by now');
+      try {
+        return await once(work);
+      } catch (error) {
+        if (tries === TRIES || !isConflict(error)) throw error;
       }
-    } finally {
-      give(client);
     }
   };
 
-  /** The last thing that is done, once nothing is under way: from then on every transaction is refused. */
-  const finish = async <T>(work: () => Promise<T>): Promise<T> => {
-    const all = await Promise.all(clients.map(take));
-    try {
-      const result = await work();
-      closed = true;
-      return result;
-    } finally {
-      all.forEach(give);
-    }
+  /** Anything else that is to happen between two transactions. */
+  const between = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
   };
 
-  return { transact, finish };
+  /** The last thing that is done: from then on every transaction is refused. */
+  const finish = <T>(work: () => Promise<T>): Promise<T> => between(async () => {
+    const result = await work();
+    closed = true;
+    return result;
+  });
+
+  return { between, finish, transact: <T>(work: (ask: Ask) => Promise<T>): Promise<T> => between(() => repeated(work)) };
 };

@@ -15,8 +15,6 @@ const OLD = 'orders_replaced';
 const LOCK = 0x6f72_6466;
 /** Rows that are looked at in one statement. */
 const CHUNK_ROWS = 20_000;
-/** One folds what the log says while the server writes what another one has folded; more wait for the same cores. */
-const WRITERS = 3;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 export class AnotherRebuildError extends Error {
@@ -54,10 +52,10 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   const dropAll = `DROP SCHEMA IF EXISTS ${FRESH} CASCADE; DROP SCHEMA IF EXISTS ${OLD} CASCADE`;
   await owner.query(`${dropAll}; CREATE SCHEMA ${FRESH}`);
   await migrate({ url, schema: FRESH, migrations });
-  const writers = await Promise.all(Array.from({ length: WRITERS }, () => connect(url, 'writer')));
+  const writer = await connect(url, 'writer');
   // A crash of the server ends the rebuild anyway, which then begins anew.
-  for (const writer of writers) await writer.query(`SET search_path = ${FRESH}; SET synchronous_commit = off`);
-  const { transact, finish } = createTransactions(writers);
+  await writer.query(`SET search_path = ${FRESH}; SET synchronous_commit = off`);
+  const { transact, between, finish } = createTransactions(writer);
 
   const positionsOf = async (client: Client, schema: string): Promise<{ id: string; next: bigint }[]> => {
     const rows = await select(client, positionRow,
@@ -67,7 +65,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
 
   /** How far the fresh tables are, by `topic/partition`. */
   const positions = async (): Promise<ReadonlyMap<string, bigint>> =>
-    new Map((await positionsOf(owner, FRESH)).map(({ id, next }) => [id, next]));
+    new Map((await between(() => positionsOf(writer, FRESH))).map(({ id, next }) => [id, next]));
 
   /** Records that the fresh tables are behind those in use. */
   const behind = async (): Promise<bigint> => {
@@ -81,7 +79,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   };
 
   /** Takes over what only those in use know, of the rows behind an id up to another one, or to the end. */
-  const takeOver = (after: string, upTo: string | undefined): Promise<void> => transact(async (_ask, writer) => {
+  const takeOver = (after: string, upTo: string | undefined): Promise<void> => transact(async () => {
     // Ids that are taken come with the swap: until then they may be free again.
     const chosen = 'held.order_id > $1 AND ($2::uuid IS NULL OR held.order_id <= $2::uuid) AND held.source IS DISTINCT FROM 0';
     const { improve, add } = mergeStatements(live, FRESH, chosen);
@@ -90,7 +88,6 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   });
 
   return {
-    writers: WRITERS,
     applyBatch: createApplyBatch({ transact }),
     startPartition: createStartPartition({ database: { transact }, logger }),
     positions,
@@ -115,7 +112,7 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
     /** Removes what is not in use. */
     close: async (): Promise<void> => {
       await owner.query('ROLLBACK').catch(() => undefined);
-      await Promise.all(writers.map((writer) => writer.end().catch(() => undefined)));
+      await writer.end().catch(() => undefined);
       await owner.query(dropAll).catch(() => undefined);
       await owner.end().catch(() => undefined);
     },

@@ -21,7 +21,7 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
   groupId: string;
   codec: Codec;
   topics: Topics;
-  fresh: Pick<FreshTables, 'writers' | 'applyBatch' | 'startPartition' | 'positions' | 'behind'>;
+  fresh: Pick<FreshTables, 'applyBatch' | 'startPartition' | 'positions' | 'behind'>;
   /** As of `superviseConsumer`. */
   onRestart: () => void;
   logger: Logger;
@@ -47,7 +47,6 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
   });
   const projector = createProjector({
     kafka, groupId, topics: names, readFacts, onJoin: () => undefined, onRestart, logger,
-    lanes: fresh.writers,
     tables: { startPartition: fresh.startPartition, applyBatch: (batch) => fresh.applyBatch({ ...batch, past: isPast(batch) }) },
   });
   askForEndsOfLog();
