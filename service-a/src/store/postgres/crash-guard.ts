@@ -45,10 +45,10 @@ export const createCrashGuard = ({ url, topics, endsOfNow, logger }: {
         await sleep(LOOK_MS);
       }
       await ask(BE_CURRENT);
+      logger.info('the tables are current again after a crash of the database', { seconds: (performance.now() - startedAt) / 1_000 });
     } finally {
       await client.end().catch(() => undefined);
     }
-    logger.info('the tables are current again after a crash of the database', { seconds: (performance.now() - startedAt) / 1_000 });
   };
 
   return {
