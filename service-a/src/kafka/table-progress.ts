@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
-import type { PassedEnds, PostgresStore } from '../store/postgres/types';
+import type { PostgresStore } from '../store/postgres/types';
 import type { Logger } from '../utils/logger';
 import { askEnds, type LogEnds } from './log-ends';
 import { askForEndsOfLog } from './kafkajs-ends-patch';
@@ -16,15 +16,6 @@ const behindOf = (positions: ReadonlyMap<string, bigint>, { low, ...of }: LogEnd
   const next = positions.get(idOf(of)) ?? 0n;
   const from = next > low ? next : low;
   return end > from ? end - from : 0n;
-};
-
-/** The ends that the log has now. @returns whether positions have passed them */
-export const endsOfNow = async (kafka: Pick<Kafka, 'admin'>, topics: readonly string[]): Promise<PassedEnds> => {
-  const ends = await askEnds(kafka, topics);
-  return (positions) => {
-    const nexts = new Map(positions.map((position) => [idOf(position), position.next]));
-    return ends.every((one) => behindOf(nexts, one, one.high) === 0n);
-  };
 };
 
 export type TableProgress = ReturnType<typeof createTableProgress>;

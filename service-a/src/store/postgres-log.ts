@@ -1,6 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import { createProjector } from '../kafka/projector';
-import { createTableProgress, endsOfNow } from '../kafka/table-progress';
+import { createTableProgress } from '../kafka/table-progress';
 import { createFactReader } from '../processors/read-facts';
 import type { Logger } from '../utils/logger';
 import { passOn, type Tracer } from '../utils/tracing';
@@ -36,9 +36,7 @@ export const createPostgresLog = ({
   logger: Logger;
 }): OrderSource => {
   const topicNames = Object.values(topics);
-  const tables = createPostgresStore({
-    url, keepDays, topics, endsOfNow: () => endsOfNow(kafka, topicNames), logger, wanted, watch,
-  });
+  const tables = createPostgresStore({ url, keepDays, topics, logger, wanted, watch });
   const progress = createTableProgress({ kafka, topics: topicNames, positions: tables.positions, logger });
   watch.ask({ behind: progress.behind, pools: tables.pools });
   const readFacts = createFactReader({

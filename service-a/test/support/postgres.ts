@@ -6,9 +6,6 @@ import { recordingLogger } from './fakes';
 
 export const topics = { orders: 'orders', payments: 'payments', deadLetters: 'orders.DLT' };
 
-/** No log: nothing is to be read of it. */
-export const caughtUp = () => Promise.resolve(() => true);
-
 type Options = Partial<Parameters<typeof createPostgresStore>[0]>;
 
 /** A started store on the database of `url`; `stopAll` is for `afterEach`. */
@@ -16,7 +13,7 @@ export const createStores = () => {
   const started: { stop: () => Promise<void> }[] = [];
   return {
     open: async (url: string, options: Options = {}) => {
-      const opened = createPostgresStore({ url, topics, endsOfNow: caughtUp, logger: recordingLogger().logger, ...options });
+      const opened = createPostgresStore({ url, topics, logger: recordingLogger().logger, ...options });
       started.push(opened);
       await opened.start();
       return opened;

@@ -35,16 +35,12 @@ const HELD = {
   row: heldRow,
 };
 const HELD_COLUMNS = [...COLUMNS.split(', '), 'text'].map((column) => `orders.${column}`).join(', ');
-/**
- * Rows are locked by id, in the one order that all writers keep. What the log showed meanwhile stays as the log has it. Its commit does not
- * wait for the disk: the claim is there, the event is on the broker, and after a crash the log tells it again before anybody reads.
- */
+/** Rows are locked by id, in the one order that all writers keep. What the log showed meanwhile stays as the log has it. */
 const ACKNOWLEDGE = {
   name: 'acknowledge',
   text: `WITH locked AS (
       SELECT ${HELD_COLUMNS}, given.partition, given."offset"
-      FROM set_config('synchronous_commit', 'off', true),
-        unnest($1::uuid[], $2::integer[], $3::bigint[]) AS given (order_id, partition, "offset") JOIN orders USING (order_id)
+      FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS given (order_id, partition, "offset") JOIN orders USING (order_id)
       ORDER BY order_id FOR UPDATE OF orders
     ),
     shown AS (

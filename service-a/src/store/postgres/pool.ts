@@ -25,8 +25,6 @@ export type PoolSettings = {
   /** Of waiting for a connection, be it that all are busy. */
   connectMs?: number;
   schema?: string | undefined;
-  /** Lets a new connection be used, or rejects with StoreUnavailableError. */
-  admit?: (client: ClientBase) => Promise<void>;
   logger: Pick<Logger, 'warn'>;
 };
 
@@ -61,15 +59,14 @@ export const askOf = (client: Pool | ClientBase): Ask => async ({ name, text, ro
 
 export type Database = ReturnType<typeof createPool>;
 
-export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2_000, schema, admit, logger }: PoolSettings) => {
+export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2_000, schema, logger }: PoolSettings) => {
   const prepare = async (client: ClientBase): Promise<void> => {
     // The pool listens for idle clients alone: without this a connection that is lost while it is used would end the process. Whoever
     // uses it hears of it by the query that fails.
     client.on('error', () => undefined);
-    // Whatever the server's default: a claim must outlive the server's crash, and so must what a batch has told.
+    // Whatever the server's default: what anybody has read must outlive the server's crash.
     const path = schema === undefined ? '' : `; SET search_path = ${escapeIdentifier(schema)}`;
     await client.query(`SET synchronous_commit = on${path}`);
-    await admit?.(client);
   };
   const pool = new Pool({
     connectionString: url,

@@ -3,14 +3,13 @@ import type { Logger } from '../../utils/logger';
 import { createApplyBatch } from './apply-batch';
 import { createChanges } from './changes';
 import { createClaims } from './claims';
-import { createCrashGuard } from './crash-guard';
 import { unavailable } from './errors';
 import { migrate, readMigrations, type Migration } from './migrate';
 import { createPool, type Database, type PoolSettings } from './pool';
 import { createPruner } from './prune';
 import { createReads } from './reads';
 import { createStartPartition } from './start-partition';
-import type { PassedEnds, PostgresStore, Topics, Watch } from './types';
+import type { PostgresStore, Topics, Watch } from './types';
 
 const RETRY_MS = 1_000;
 /** What hangs longer than this when the process ends is left to the operating system. */
@@ -25,12 +24,10 @@ const POOLS = {
 
 /** Orders in PostgreSQL, for any number of replicas: the port, and what folds the log into it. */
 export const createPostgresStore = ({
-  url, topics, endsOfNow, logger, wanted = () => true, schema, keepDays, watch = {}, migrations: given,
+  url, topics, logger, wanted = () => true, schema, keepDays, watch = {}, migrations: given,
 }: {
   url: string;
   topics: Topics;
-  /** Resolves to whether positions have passed the ends that the log has now. */
-  endsOfNow: () => Promise<PassedEnds>;
   logger: Logger;
   /** Whether somebody wants to hear of changes now; without that they are not looked up. */
   wanted?: () => boolean;
@@ -61,16 +58,7 @@ export const createPostgresStore = ({
   };
   const writer = guarded({ name: 'writer', ...POOLS.writer });
   const claims = guarded({ name: 'claims', ...POOLS.claims });
-  const guard = createCrashGuard({ url, topics, endsOfNow, logger });
-  const readers = guarded({ name: 'reads', ...POOLS.reads, admit: guard.admit });
-  const reads: Database = {
-    ...readers,
-    // No connection is asked for only to be refused.
-    ask: async (...question) => {
-      if (guard.isCatchingUp()) throw unavailable();
-      return readers.ask(...question);
-    },
-  };
+  const reads = guarded({ name: 'reads', ...POOLS.reads });
   const pools = [writer, claims, reads];
   const pruner = keepDays === undefined ? undefined : createPruner({ database: writer, days: keepDays, logger });
   const { changes, positions, isHeard, ...watcher } = createChanges({ database: reads, url, topics, wanted, logger });
@@ -112,7 +100,6 @@ export const createPostgresStore = ({
     stop: async () => {
       if (state === 'stopped') return;
       pruner?.stop();
-      guard.stop();
       const tooLong = sleep(STOP_MS, undefined, { ref: false });
       await Promise.race([watcher.stop(), tooLong]);
       state = 'stopped';

@@ -57,9 +57,6 @@ export type StoredPosition = {
   readonly changesFrom: bigint;
 };
 
-/** Whether these positions have passed what the log held at a moment. */
-export type PassedEnds = (positions: readonly Pick<StoredPosition, 'topic' | 'partition' | 'next'>[]) => boolean;
-
 export type PoolFigures = { readonly pool: string; readonly open: number; readonly idle: number; readonly waiting: number };
 
 /** Hears of what a database costs. */

@@ -4,7 +4,7 @@ import { migrate, readMigrations, type Migration } from '../../../src/store/post
 import { createPostgresStore } from '../../../src/store/postgres/store';
 import { created, orderIdOf } from '../../support/builders';
 import { eventually, recordingLogger } from '../../support/fakes';
-import { batchOf, caughtUp, connectTo, createStores, topics } from '../../support/postgres';
+import { batchOf, connectTo, createStores, topics } from '../../support/postgres';
 
 const LATER: Migration = { version: 9_000, name: '9000-later.sql', sql: 'CREATE TABLE later (n integer)' };
 
@@ -47,7 +47,7 @@ describe('Migrations', () => {
   test('When the database is of a newer version, then it is not used, and an error says so', async () => {
     await migrate({ url, migrations: [...migrations, LATER] });
     const { logger, lines } = recordingLogger();
-    const opened = createPostgresStore({ url, topics, endsOfNow: caughtUp, logger, migrations });
+    const opened = createPostgresStore({ url, topics, logger, migrations });
     const starting = opened.start();
     await eventually(() => lines.some(({ level }) => level === 'error'), 5_000);
     expect(lines.find(({ level }) => level === 'error')).toMatchObject({ version: 9_000 });
