@@ -3,12 +3,13 @@ import { parseArgs } from 'node:util';
 import { benchDatabase } from './bench/database';
 import { benchBurst, benchHeld, benchMembers, benchProvider } from './bench/growth';
 import { median } from './bench/measure';
-import { benchBare, benchPair, benchWithoutOutages, budgetsOf, ratiosOf, type BareRun, type Brokers, type PairRun } from './bench/pair';
+import { benchBare, benchPair, benchWithoutOutages, budgetsOf, ratiosOf, type BareRun, type Brokers, type PairRun, type Variant } from './bench/pair';
 import type { LocalBroker } from './lib/broker';
+import { startScratchRegistry } from './lib/registry';
 import { runScript } from './lib/run-script';
 import { withLocalBroker, withLocalCluster } from './lib/scratch-broker';
 
-const PARTS = ['pair', 'held', 'members', 'burst', 'cluster', 'provider', 'postgres', 'secure'] as const;
+const PARTS = ['pair', 'held', 'members', 'burst', 'cluster', 'provider', 'postgres', 'secure', 'registry'] as const;
 const HELD = [1_000, 10_000, 100_000];
 const usage = `usage: npm run bench -- [--part ${PARTS.join('|')}]… [--warmup SECONDS] [--seconds SECONDS] [--runs N] [--json FILE] [--profile]`;
 
@@ -124,15 +125,15 @@ const runBurst = async (broker: LocalBroker) => {
   return rounds;
 };
 
-/** The pair on brokers of one kind, then on those of the other, in turns, so that what the machine does meanwhile meets both. */
-const runInTurns = async <K extends string>(kinds: Record<K, Brokers>, { runs: wanted, ...options }: Options) => {
+/** The pair of one kind, then that of the other, in turns, so that what the machine does meanwhile meets both. */
+const runInTurns = async <K extends string>(kinds: Record<K, Brokers & { variant?: Variant }>, { runs: wanted, ...options }: Options) => {
   const names = Object.keys(kinds) as K[];
   const runs: Record<K, PairRun>[] = [];
   for (let run = 1; run <= wanted; run += 1) {
     console.log(`\nrun ${run}`);
     const pairs: [K, PairRun][] = [];
     for (const name of names) {
-      const pair = await benchPair(kinds[name], options);
+      const pair = await benchPair(kinds[name], options, kinds[name].variant);
       pairs.push([name, pair]);
       printWhole(name, pair);
     }
@@ -151,6 +152,23 @@ const runSecure = (plain: LocalBroker, options: Options) => withLocalBroker(asyn
   print('\nmedian secure / plain', { finished });
   return { runs, finished };
 }, { secure: true });
+
+/** What Avro and a registry cost beside JSON; how many orders it finishes is held against the aim of docs/performance.md. */
+const runRegistry = async (broker: LocalBroker, options: Options) => {
+  const { registry, remove } = await startScratchRegistry();
+  try {
+    const runs = await runInTurns({ json: broker, avro: { ...broker, variant: { registry } } }, options);
+    for (const { json, avro } of runs) {
+      print('\nbytes of an order\'s value', { json: json.bytes.orders, avro: avro.bytes.orders });
+      print('bytes of a payment\'s value', { json: json.bytes.payments, avro: avro.bytes.payments });
+    }
+    const finished = median(runs.map(({ json, avro }) => avro.finishedPerSecond / json.finishedPerSecond));
+    print('median avro / json', { finished });
+    return { runs, finished };
+  } finally {
+    await remove();
+  }
+};
 
 /** Each beside bare Express in the same run. */
 const runPostgres = async (broker: LocalBroker, options: Options) => {
@@ -184,6 +202,7 @@ const main = async (): Promise<void> => {
     if (options.parts.has('cluster')) report['cluster'] = await runCluster(broker, options);
     if (options.parts.has('postgres')) report['postgres'] = await runPostgres(broker, options);
     if (options.parts.has('secure')) report['secure'] = await runSecure(broker, options);
+    if (options.parts.has('registry')) report['registry'] = await runRegistry(broker, options);
     if (options.parts.has('provider')) report['provider'] = await runProvider(broker);
   });
   await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);

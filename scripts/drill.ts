@@ -8,16 +8,18 @@ import { playPostgresDrills } from './drill/postgres-stage';
 import { providerDrills } from './drill/provider-drills';
 import { startProxy } from './drill/proxy';
 import { createRandom } from './drill/random';
+import { registryDrills } from './drill/registry-drills';
 import { printClusterTable, printTable, printViolations } from './drill/report';
 import { runDrill, type Result } from './drill/run';
 import { secureClusterDrills, secureDrills, secured } from './drill/secure-drills';
 import { placeOf } from './drill/stage';
 import type { LocalBroker } from './lib/broker';
 import { freePort } from './lib/ports';
+import { startScratchRegistry, type LocalRegistry } from './lib/registry';
 import { runScript } from './lib/run-script';
 import { withLocalBroker, type Kind } from './lib/scratch-broker';
 
-const usage = 'usage: npm run drill -- [--cluster] [--secure] | [--postgres] [--list] [--quick] [--seed N] [--json FILE] [name …]';
+const usage = 'usage: npm run drill -- [--cluster | --registry] [--secure] | [--postgres] [--list] [--quick] [--seed N] [--json FILE] [name …]';
 
 const readArguments = () => {
   try {
@@ -26,6 +28,7 @@ const readArguments = () => {
       options: {
         cluster: { type: 'boolean', default: false },
         postgres: { type: 'boolean', default: false },
+        registry: { type: 'boolean', default: false },
         secure: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
@@ -40,8 +43,11 @@ const readArguments = () => {
 
 const parseArguments = () => {
   const { values, positionals: names } = readArguments();
-  if (values.postgres && (values.cluster || values.secure)) throw new Error(`One stage at a time.\n${usage}`);
-  const drills = [...pairDrills, ...providerDrills, ...(values.secure ? secureDrills : [])];
+  const stages = [values.cluster, values.postgres, values.registry].filter(Boolean).length;
+  if (stages > 1 || (values.postgres && values.secure)) throw new Error(`One stage at a time.\n${usage}`);
+  const drills = [
+    ...pairDrills, ...providerDrills, ...(values.secure ? secureDrills : []), ...(values.registry ? registryDrills(values.quick) : []),
+  ];
   const onCluster = [...clusterDrills, ...(values.secure ? secureClusterDrills : [])];
   const [stage, known]: [string, { name: string }[]] = values.cluster
     ? ['three brokers', onCluster]
@@ -56,31 +62,38 @@ const parseArguments = () => {
 
 type Options = ReturnType<typeof parseArguments>;
 
+/** What a drill has beside its broker. */
+type Beside = { registry?: LocalRegistry | undefined };
+
 /** A broker whose advertised address is the proxy's, so that clients keep going through it. */
-const runProxied = async (drill: Drill, seed: number, kind: Kind): Promise<Result> => {
+const runProxied = async (drill: Drill, seed: number, kind: Kind, beside: Beside): Promise<Result> => {
   const [port, advertisedPort] = [await freePort(), await freePort()];
   const proxy = await startProxy({ listenPort: advertisedPort, targetPort: port });
   try {
-    return await withLocalBroker((broker) => runOn(broker, drill, seed, { brokers: `127.0.0.1:${advertisedPort}`, proxy }),
+    return await withLocalBroker((broker) => runOn(broker, drill, seed, { ...beside, brokers: `127.0.0.1:${advertisedPort}`, proxy }),
       { port, advertisedPort, ...kind });
   } finally {
     proxy.close();
   }
 };
 
-const runOn = (broker: LocalBroker, drill: Drill, seed: number, behind = {}): Promise<Result> =>
+const runOn = (broker: LocalBroker, drill: Drill, seed: number, behind: object): Promise<Result> =>
   runDrill(drill, { ...placeOf(broker), random: createRandom(seed), ...behind }, (stage) => drill.faults({ ...stage, broker }));
 
-const playOnOneBroker = async ({ drills, kind, seed, isChosen }: Options): Promise<Result[]> => {
+const playOnOneBroker = async ({ drills, kind, seed, isChosen, registry: wanted }: Options): Promise<Result[]> => {
   const results: Result[] = [];
+  const scratch = wanted ? await startScratchRegistry() : undefined;
+  const beside = { registry: scratch?.registry };
   await withLocalBroker(async (broker) => {
     for (const drill of drills.filter(({ name, quick = false }) => isChosen(name, quick))) {
       console.log(`${drill.name}: ${drill.what}`);
-      const result = await (drill.proxied ? runProxied(drill, seed, kind) : runOn(broker, drill, seed));
+      // A drill that failed may have left it away.
+      await scratch?.registry.start();
+      const result = await (drill.proxied ? runProxied(drill, seed, kind, beside) : runOn(broker, drill, seed, beside));
       results.push(result);
       printViolations(result);
     }
-  }, kind);
+  }, kind).finally(scratch?.remove);
   printTable(results);
   return results;
 };

@@ -2,6 +2,7 @@ import { fill, orderCreated } from './bench/fill';
 import { rssMiB } from './bench/measure';
 import { createRandom } from './drill/random';
 import { createStage, type Stage } from './drill/stage';
+import { waitFor } from './lib/process';
 import { runScript } from './lib/run-script';
 import { withLocalBroker } from './lib/scratch-broker';
 
@@ -41,9 +42,32 @@ const measure = async (stage: Stage, ...args: string[]): Promise<void> => {
   console.log(`dlt ${args.join(' ')}: ${((Date.now() - startedAt) / 1_000).toFixed(1)} s, RSS at most ${peak} MiB, ${stdout.length} lines, the last: ${stdout.at(-1)}`);
 };
 
+type Page = { items: unknown[]; complete: boolean; indexed: number };
+
+/** Starts service-b, lets it pay what there is, and says what the operator's page takes to open then. */
+const measurePage = async ({ admin, b, committedOffsets, topics }: Stage): Promise<void> => {
+  const paid = async (): Promise<boolean> => {
+    const [ends, committed] = [await admin.fetchTopicOffsets(topics.orders), await committedOffsets()];
+    return ends.every(({ partition, high }) => (committed.get(partition) ?? 0) >= Number(high));
+  };
+  const ask = async (path: string): Promise<Page> => (await fetch(`${b.url}${path}`)).json() as Promise<Page>;
+  b.start();
+  await waitFor('every order to be paid', paid, { timeoutMs: 300_000, intervalMs: 1_000 });
+  const before = rssMiB(b.pid());
+  const startedAt = Date.now();
+  const first = await ask('/dead-letters?limit=50');
+  const opened = Date.now() - startedAt;
+  await waitFor('all to be read', async () => (await ask('/dead-letters?limit=50')).complete, { timeoutMs: 300_000 });
+  const [after, seconds] = [rssMiB(b.pid()), ((Date.now() - startedAt) / 1_000).toFixed(1)];
+  console.log(`page: the newest ${first.items.length} after ${opened} ms, all after ${seconds} s (${(await ask('/dead-letters')).indexed} letters), `
+    + `RSS ${before.now} MiB before, ${after.now} MiB after, ${after.peak} MiB at most`);
+};
+
+const env = { OPERATOR_PAGE: 'on', PAYMENT_SUCCESS_RATE: '1', PAYMENT_TRANSIENT_RATE: '0', LOG_TRAIL_PER_SECOND: '0' };
+
 runScript(() => withLocalBroker(async ({ brokers }) => {
   for (const count of process.argv.slice(2).map(Number)) {
-    const stage = await createStage({ name: `dlt-${count}`, brokers, random: createRandom(count), perSecond: 0 });
+    const stage = await createStage({ name: `dlt-${count}`, brokers, random: createRandom(count), perSecond: 0, env });
     try {
       await Promise.all([stage.a.stop(), stage.b.stop()]);
       await fillWithDeadLetters(stage, count);
@@ -52,6 +76,7 @@ runScript(() => withLocalBroker(async ({ brokers }) => {
       await measure(stage, 'stats');
       await measure(stage, 'redrive', '--all', '--dry-run');
       await measure(stage, 'redrive', '--all', '--yes');
+      await measurePage(stage);
     } finally {
       await stage.close();
     }

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Holds a running service-a against service-a/openapi.yaml with Schemathesis: scripts/schemathesis.sh [url] [option of `st run` …]
-# API_TOKEN: a token that may write, where service-a asks for one (Authorization).
-# Posts some hundred orders. Needs Python 3.10+ with venv; the first time it installs Schemathesis under .local/, `--install` does no more.
+# Holds a running service against its openapi.yaml with Schemathesis: scripts/schemathesis.sh [url] [option of `st run` …]
+# SERVICE: service-a, unless it is service-b, whose operator's page must be on. API_TOKEN: a token that may write, where it asks for one.
+# Posts some hundred orders, or puts dead letters back. Needs Python 3.10+ with venv; the first time it installs Schemathesis under .local/, `--install` does no more.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 version=4.32.5
-url=${1:-http://localhost:3001}
+service=${SERVICE:-service-a}
+port=3001
+[ "$service" = service-a ] || port=3002
+url=${1:-http://localhost:$port}
 shift || true
 venv=$root/.local/schemathesis-$version
 
@@ -20,7 +23,7 @@ if [ ! -x "$venv/bin/st" ]; then
   }
 fi
 [ "$url" != --install ] || exit 0
-config=$root/.local/schemathesis.toml
+config=$root/.local/schemathesis-$service.toml
 # Schemathesis puts the token in: neither file nor command line has it.
 { [ -z "${API_TOKEN:-}" ] || echo 'headers = { Authorization = "Bearer ${API_TOKEN}" }'; cat "$root/scripts/schemathesis.toml"; } >"$config"
-exec "$venv/bin/st" --config-file "$config" run "$root/service-a/openapi.yaml" --url "$url" "$@"
+exec "$venv/bin/st" --config-file "$config" run "$root/$service/openapi.yaml" --url "$url" "$@"

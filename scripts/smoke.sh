@@ -132,7 +132,7 @@ check 'an order is accepted' all 'is 202' "has $APPROVED_ID" 'has "message":'
 check 'the answer says where to follow it' header "Location: /orders/$APPROVED_ID"
 follow "$APPROVED_ID"
 check 'it becomes completed and has a payment' all 'is 200' 'has "status":"completed"' 'has "paymentId":"'
-payment=$(grep -oE '"paymentId":"[^"]+"' "$dir/body")
+payment=$(grep -oE '"paymentId":"[^"]+"' "$dir/body" | cut -d'"' -f4)
 post "$(order "$APPROVED_ID")"
 check 'the same order again is accepted with its status' all 'is 202' 'has "status":"completed"'
 post "$(order "$APPROVED_ID" 1)"
@@ -217,6 +217,7 @@ check 'the next order is processed' grep -qE '"status":"(completed|failed)"' "$d
 
 # --- What another client finds in the topics ---
 read_topic payments >"$dir/payments"
+# As JSON or as Avro.
 check 'payments has the payment under its order' eval 'grep -aF "$APPROVED_ID" "$dir/payments" | grep -qaF "$payment"'
 read_topic orders.DLT >"$dir/dlt"
 check 'orders.DLT has the declined order' eval 'grep "^$DECLINED_ID" "$dir/dlt" | grep -qF PaymentDeclinedError'

@@ -4,31 +4,30 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 import { CLUSTER_SIZE } from './lib/cluster';
-import { keepBrokers, keepPostgres, type Kept } from './lib/keep';
+import { keepBrokers, keepPostgres, keepRegistry, type Kept } from './lib/keep';
 import { assertFree } from './lib/ports';
 import { serviceNodeArgs, startChild, waitFor, type Child, type Log } from './lib/process';
-import type { Reach } from './lib/reach';
-import type { Security } from './lib/security';
+import { hints } from './lib/start-hints';
 
 const root = resolve(__dirname, '..');
-const usage = `usage: npm start -- [--brokers 1|${CLUSTER_SIZE}] [--postgres] [--secure] (npm run dev takes the same)`;
+const usage = `usage: npm start -- [--brokers 1|${CLUSTER_SIZE}] [--postgres] [--registry] [--secure] (npm run dev takes the same)`;
 
-const parseArguments = (): { dev: boolean; count: number; withPostgres: boolean; secure: boolean } => {
+const parseArguments = () => {
   try {
     const { values } = parseArgs({ options: {
       dev: { type: 'boolean', default: false }, brokers: { type: 'string', default: '1' }, postgres: { type: 'boolean', default: false },
-      secure: { type: 'boolean', default: false },
+      registry: { type: 'boolean', default: false }, secure: { type: 'boolean', default: false },
     } });
     const count = Number(values.brokers);
     if (count !== 1 && count !== CLUSTER_SIZE) throw new Error(`--brokers is 1 or ${CLUSTER_SIZE}, not ${values.brokers}`);
-    return { dev: values.dev, count, withPostgres: values.postgres, secure: values.secure };
+    return { ...values, count };
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n${usage}\n`);
     process.exit(2);
   }
 };
 
-const { dev, count, withPostgres, secure } = parseArguments();
+const { dev, count, secure, ...wanted } = parseArguments();
 /** On the ports that Compose gives them. */
 const ports = Array.from({ length: count }, (_, i) => 29_092 + i);
 const brokers = ports.map((port) => `127.0.0.1:${port}`).join(',');
@@ -37,43 +36,14 @@ const dataDir = count === 1 ? '.local/kafka' : '.local/kafka-cluster';
 const databaseDir = count === 1 ? '.local/postgres' : '.local/postgres-cluster';
 /** Not 5432, where an installed one may be. */
 const DATABASE_PORT = 25_432;
-const startsPostgres = withPostgres && !process.env['DATABASE_URL'];
+const REGISTRY_PORT = 8081;
+/** One for each log too: the ids in its records are those of a registry. */
+const registryDir = count === 1 ? '.local/registry' : '.local/registry-cluster';
+const startsPostgres = wanted.postgres && !process.env['DATABASE_URL'];
+const startsRegistry = wanted.registry && !process.env['SCHEMA_REGISTRY_URL'];
 /** Beside the data, not in it: records are deleted to begin anew, passwords that others were given are not. */
 const secretsDir = '.local/kafka-secrets';
 const services = [{ name: 'service-a', port: 3001 }, { name: 'service-b', port: 3002 }] as const;
-
-const consoleConsumer = (topic: string): string =>
-  `  kafka/kafka.sh console-consumer --bootstrap-server 127.0.0.1:29092 --topic ${topic} --from-beginning --property print.key=true${
-    secure ? ` --consumer.config ${secretsDir}/inspector/client.properties` : ''}`;
-
-const hints = `
-Both services are ready. The board: http://localhost:3001/ In another terminal:
-
-  curl -i localhost:3001/orders -H 'Content-Type: application/json' -d '{
-    "orderId": "550e8400-e29b-41d4-a716-446655440000", "userId": "user-123", "amount": 99.99, "currency": "USD",
-    "items": [{ "productId": "prod-001", "quantity": 2, "price": 49.995 }] }'
-  curl localhost:3001/orders/550e8400-e29b-41d4-a716-446655440000
-
-${['orders', 'payments', 'orders.DLT'].map(consoleConsumer).join('\n')}
-
-${startsPostgres
-  ? `The orders are in PostgreSQL too: psql postgres://postgres@127.0.0.1:${DATABASE_PORT}/orders
-Records are kept in ${dataDir}, rows in ${databaseDir}; delete both folders to begin anew. Ctrl+C stops everything.`
-  : `Records are kept in ${dataDir}; delete that folder to begin anew. Ctrl+C stops everything.`}
-`;
-
-const secureHints = (security: Security, { brokers: brokerPorts }: Reach): string => `
-Nobody comes in without a password: those of service-a, service-b, dlt (the command for dead letters) and inspector (reads, for people) are in
-${secretsDir}, what each may do stands in kafka/acls.conf. With kcat, and the dead letters:
-
-  (cd ${secretsDir}/inspector && kcat -F kcat.conf -b 127.0.0.1:29092 -C -t orders -o beginning -e)
-  ${Object.entries(security.credentials('dlt')).map(([name, value]) => `${name}=${value}`).join(' ')} npm run -s dlt -- list
-
-A new password of service-b, without a restart:
-
-  kafka/secrets.sh --password service-b ${secretsDir}
-  BROKER_ADDRESS=${brokerPorts} SECRETS=${secretsDir}/brokers kafka/access.sh service-b
-`;
 
 const prefixed = (name: string): Log => (line) => process.stdout.write(`${name.padEnd(9)} | ${line}\n`);
 
@@ -155,12 +125,24 @@ const keepRunning = ({ name, port, more }: { name: string; port: number; more: R
   };
 };
 
+/** What the services are told beside where the broker is; undefined parts say nothing. */
+type Told = { security: Awaited<ReturnType<typeof keepBrokers>>['security']; database?: string | undefined; registry?: string | undefined };
+
+const settingsOf = ({ security, database, registry }: Told) => {
+  const shared = registry === undefined ? {} : { SCHEMA_REGISTRY_URL: registry };
+  return {
+    'service-a': { ...shared, ...security?.credentials('service-a'), ...(database !== undefined && { DATABASE_URL: database }) },
+    'service-b': { ...shared, ...security?.credentials('service-b'), ...security?.credentials('dlt', 'DLT'), OPERATOR_PAGE: process.env['OPERATOR_PAGE'] || 'on' },
+  };
+};
+
 const logOf = (id: number): Log => prefixed(count === 1 ? 'kafka' : `kafka-${id}`);
 
 const main = async (): Promise<void> => {
   let stopping = false;
   let kafka: ReturnType<typeof keepBrokers> | undefined;
   let postgres: Promise<Kept & { url: string }> | undefined;
+  let registry: ReturnType<typeof keepRegistry> | undefined;
   const running: ReturnType<typeof keepRunning>[] = [];
 
   // Services first: they still have records to commit.
@@ -168,7 +150,7 @@ const main = async (): Promise<void> => {
     if (stopping) return;
     stopping = true;
     await Promise.all(running.map((service) => service.stop()));
-    await Promise.all([kafka, postgres].map(async (kept) => (await kept?.catch(() => undefined))?.stop()));
+    await Promise.all([kafka, postgres, registry].map(async (kept) => (await kept?.catch(() => undefined))?.stop()));
     process.exit(exitCode);
   };
   let asked = 0;
@@ -190,15 +172,18 @@ const main = async (): Promise<void> => {
     if (startsPostgres) {
       postgres = keepPostgres({ port: DATABASE_PORT, dataDir: resolve(root, databaseDir), database: 'orders', log: prefixed('postgres') });
     }
-    const [{ security, reach }, database] = await Promise.all([kafka, postgres]);
+    if (startsRegistry) registry = keepRegistry({ port: REGISTRY_PORT, dataDir: resolve(root, registryDir), log: prefixed('registry') });
+    const [{ security, reach }, database, schemas] = await Promise.all([kafka, postgres, registry]);
     if (stopping) return;
-    const more = {
-      'service-a': { ...security?.credentials('service-a'), ...(database && { DATABASE_URL: database.url }) },
-      'service-b': { ...security?.credentials('service-b') },
-    };
+    const more = settingsOf({ security, database: database?.url, registry: schemas?.url });
     running.push(...services.map((service) => keepRunning({ ...service, more: more[service.name] })));
     await Promise.all(running.map((service) => service.ready()));
-    if (!stopping) process.stdout.write(hints + (security ? secureHints(security, reach) : ''));
+    if (!stopping) {
+      process.stdout.write(hints({
+        folders: [dataDir, ...(startsPostgres ? [databaseDir] : []), ...(startsRegistry ? [registryDir] : [])], secretsDir,
+        postgresUrl: database?.url, registryUrl: schemas?.url, secured: security && { security, reach },
+      }));
+    }
   } catch (error) {
     if (!stopping) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     await stop(1);

@@ -72,7 +72,7 @@ while [ -s "$dir/open" ]; do
   }' "$dir/open" >"$dir/get"
   run_requests "$dir/get" "$dir/got" "$dir/get-seconds" 'asked for'
   (cd "$dir/answers" && find . -type f -exec grep -HoE '"status":"[a-z]+"' {} +) | tr -d './"' | awk -F: '{ print $1, $3 }' >"$dir/states" || true
-  awk 'NR == FNR { if ($2 != "pending") done[$1]; next } !($1 in done)' "$dir/states" "$dir/accepted" >"$dir/open"
+  awk 'FILENAME == ARGV[1] { if ($2 != "pending") done[$1]; next } !($1 in done)' "$dir/states" "$dir/accepted" >"$dir/open"
   [ ! -s "$dir/open" ] || [ "$SECONDS" -lt "$settle_seconds" ] || break
   [ ! -s "$dir/open" ] || sleep 0.5
 done

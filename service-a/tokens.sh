@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Who may ask service-a (API_TOKENS_FILE): tokens.sh add FILE NAME read|write   makes a token and prints it; the file has its hash alone
+# Who may ask a service (API_TOKENS_FILE): tokens.sh add FILE NAME read|write   makes a token and prints it; the file has its hash alone
 #                                         tokens.sh remove FILE NAME           takes it away
 #                                         tokens.sh list FILE                  names and scopes
 # A service that runs reads the file anew within seconds. OWNER: whom the file shall belong to. Needs bash and openssl.

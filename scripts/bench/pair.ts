@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { createRandom } from '../drill/random';
-import { readTopics } from '../drill/read-topic';
+import { readTopics, type TopicRecord } from '../drill/read-topic';
 import { createStage, placeOf, type Place, type Stage } from '../drill/stage';
 import type { LocalBroker } from '../lib/broker';
 import { freePort } from '../lib/ports';
 import { startChild, waitFor } from '../lib/process';
+import type { LocalRegistry } from '../lib/registry';
 import { budgetOf } from './budget';
 import { atRate, CONNECTIONS, cpuMs, cpuMsOfTree, percentile, rssMiB, saturate, type Saturation } from './measure';
 
@@ -56,8 +57,12 @@ const outcomes = async ({ reach, topics }: Stage) => {
   if (lost > 0 || doubles > 0 || finishedAt.size !== orders.length) {
     throw new Error(`the topics are not as promised: ${orders.length} orders, ${lost} without an outcome, ${doubles} outcomes twice`);
   }
+  const meanBytes = (records: TopicRecord[]): number =>
+    records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) / Math.max(1, records.length);
   return {
     total: orders.length,
+    /** Of a value. */
+    bytes: { orders: meanBytes(orders), payments: meanBytes(payments) },
     finishedBetween: (from: number, to: number): number => [...finishedAt.values()].filter((at) => at >= from && at < to).length,
     /** In milliseconds, of the orders appended in that time. */
     latencies: (from: number, to: number) => {
@@ -81,6 +86,8 @@ const byBroker = (figures: number[]): Record<string, number> =>
 /** What a pair has otherwise than one service-a that holds its orders in memory. */
 export type Variant = {
   env?: Record<string, string>;
+  /** Values are Avro. */
+  registry?: LocalRegistry;
   /** How many service-a; the load is parted among them. */
   replicas?: number;
   /** The server of their database. */
@@ -103,9 +110,9 @@ const saturateAll = async ({ replicas }: Stage, seconds: number): Promise<Satura
 
 /** The pair, as built and at default settings, on topics of its own. Times of answers in microseconds, of outcomes in milliseconds. */
 export const benchPair = async (broker: Brokers, { warmup, seconds, profile }: Durations & { profile: boolean }, variant: Variant = {}) => {
-  const { env = {}, replicas = 1, postgresPid, before, after } = variant;
+  const { env = {}, registry, replicas = 1, postgresPid, before, after } = variant;
   const stage = await createStage({
-    name: 'bench', ...placeOf(broker), random: createRandom(1), perSecond: 0, appendTime: true, replicas,
+    name: 'bench', ...placeOf(broker), random: createRandom(1), perSecond: 0, appendTime: true, replicas, registry,
     env: { NODE_ENV: 'production', ...env }, ...(profile && { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] }),
   });
   try {
@@ -144,6 +151,7 @@ export const benchPair = async (broker: Brokers, { warmup, seconds, profile }: D
       saturationOutcomeMs: seen.latencies(from, to),
       rate200: { p50: percentile(micros, 50), p99: percentile(micros, 99), outcomeMs: seen.latencies(rateFrom, rateTo) },
       orders: seen.total,
+      bytes: seen.bytes,
     };
   } finally {
     await stage.close();

@@ -346,12 +346,13 @@ export const drills: Drill[] = [
   },
   {
     name: 'shutdown', what: 'SIGTERM to each service: exit 0 within 10 s; a second signal ends at once', quick: true, perSecond: 200, seconds: 12,
-    faults: async ({ a, b, reach, topics, committedOffsets }) => {
+    faults: async (stage) => {
+      const { a, b } = stage;
       for (const service of [b, a]) {
         await sleep(1_500);
         expectExit(service.name, await service.stop());
         if (service === b) {
-          const left = await handledNotCommitted(reach, topics, await committedOffsets());
+          const left = await handledNotCommitted(stage, await stage.committedOffsets());
           if (left.length > 0) throw new Error(`service-b ended on SIGTERM with ${left.length} handled records uncommitted: ${left.slice(0, 5).join(', ')}`);
         }
         service.start();

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createGap } from './gap';
 import type { Load } from './load';
+import { noSchemas, textOfValue, type Schemas } from '../lib/avro-values';
 import type { Reach } from '../lib/reach';
 import { readTopic, readTopics, type TopicRecord } from './read-topic';
 
@@ -31,7 +32,7 @@ export type Counts = {
   paidTwice: number;
 };
 
-const json = (record: TopicRecord): unknown => JSON.parse(record.value?.toString() ?? 'null');
+const parsed = (record: TopicRecord, schemas = noSchemas): unknown => JSON.parse(textOfValue(record.value, schemas));
 const groupBy = <T>(items: T[], keyOf: (item: T) => string): Map<string, T[]> => {
   const groups = new Map<string, T[]>();
   for (const item of items) {
@@ -61,9 +62,9 @@ const originalHeaders = ({ originalHeaders: list = [] }: DeadLetter): TopicRecor
 const MARK = ['redrive-count', 'redrive-of', 'redrive-letter'];
 const withoutMark = (headers: TopicRecord['headers']): TopicRecord['headers'] => headers.filter(([name]) => !MARK.includes(name));
 
-const orderIdOf = (record: TopicRecord): string | undefined => {
+const orderIdOf = (record: TopicRecord, schemas: Schemas): string | undefined => {
   try {
-    const { data } = json(record) as { data: { orderId: string } };
+    const { data } = parsed(record, schemas) as { data: { orderId: string } };
     return record.key?.toString() === data.orderId ? data.orderId : undefined;
   } catch {
     return undefined;
@@ -88,7 +89,7 @@ const checkPutBack = (orders: TopicRecord[], deadLetters: TopicRecord[], redrive
     const from = byPosition.get(position);
     if (from === undefined) return [`${where} comes from no dead letter`];
     const faults = [];
-    const letter = json(from) as DeadLetter;
+    const letter = parsed(from) as DeadLetter;
     if (!sameBytes(record.key, from.key) || !sameBytes(record.value, original(letter))) faults.push('does not hold the original');
     if (!isDeepStrictEqual(withoutMark(record.headers), withoutMark(originalHeaders(letter)))) faults.push('has other headers than the original');
     if (record.headers.length !== withoutMark(record.headers).length + MARK.length) faults.push('has more than one mark');
@@ -98,16 +99,20 @@ const checkPutBack = (orders: TopicRecord[], deadLetters: TopicRecord[], redrive
   });
 };
 
+/** Where the topics are, and what the values in them were written with. */
+export type On = { reach: Reach; topics: Topics; schemas?: () => Promise<Schemas> };
+
 /** Records of `orders` that have an outcome and lie at or behind the group's committed offset: after a clean shutdown there is none. */
-export const handledNotCommitted = async (reach: Reach, topics: Topics, committed: Map<number, number>): Promise<string[]> => {
+export const handledNotCommitted = async ({ reach, topics, schemas }: On, committed: Map<number, number>): Promise<string[]> => {
+  const known = await schemas?.() ?? noSchemas;
   const paid = new Set((await readTopic(reach, topics.payments)).map(({ key }) => key?.toString()));
   const dead = new Set((await readTopic(reach, topics.deadLetters)).map((record) => {
-    const { originalPartition, originalOffset } = json(record) as DeadLetter;
+    const { originalPartition, originalOffset } = parsed(record) as DeadLetter;
     return `${originalPartition}/${originalOffset}`;
   }));
   return (await readTopic(reach, topics.orders))
     .filter(({ partition, offset }) => offset >= (committed.get(partition) ?? 0))
-    .filter((record) => dead.has(`${record.partition}/${record.offset}`) || paid.has(orderIdOf(record)))
+    .filter((record) => dead.has(`${record.partition}/${record.offset}`) || paid.has(orderIdOf(record, known)))
     .map(({ partition, offset }) => `${partition}/${offset}`);
 };
 
@@ -122,27 +127,28 @@ type Terms = {
 };
 
 /** Reads the three topics with an independent client and judges them. */
-export const checkInvariants = async ({ reach, topics, ...more }: Terms & {
-  reach: Reach;
-  topics: Topics;
-  load: Load;
-}): Promise<Judged> => judge({ ...await readTopics(reach, topics), ...more });
+export const checkInvariants = async ({ reach, topics, schemas, ...more }: Terms & On & { load: Load }): Promise<Judged> =>
+  judge({ ...await readTopics(reach, topics), schemas: await schemas?.(), ...more });
 
 /**
  * Holds the records of the three topics, and every answer of service-a, against the contract's promises.
  * @returns what is broken, in words; empty when every promise holds. `duplicates` counts repeated outcomes, which are allowed;
  * `outcomeGapMs` is the longest time between two outcomes.
  */
-export const judge = async ({ orders, payments, deadLetters, load, commits, fatesVary = false, redriveMax = 3 }: Terms & {
+export const judge = async ({
+  orders, payments, deadLetters, schemas = noSchemas, load, commits, fatesVary = false, redriveMax = 3,
+}: Terms & {
   orders: TopicRecord[];
   payments: TopicRecord[];
   deadLetters: TopicRecord[];
+  schemas?: Schemas | undefined;
   load: Pick<Load, 'accepted' | 'violations' | 'look'>;
 }): Promise<Judged> => {
   const counts: Counts = { falseAccepts: 0, lost: 0, committedEarly: 0, paidTwice: 0 };
   const violations = [...load.violations];
-  const paid = groupBy(payments.map((record) => ({ ...(json(record) as Payment).data, at: record.appendedAt })), ({ orderId }) => orderId);
-  const dead = groupBy(deadLetters.map((record) => ({ ...json(record) as DeadLetter, at: record.appendedAt })),
+  const paymentOf = (record: TopicRecord) => ({ ...(parsed(record, schemas) as Payment).data, at: record.appendedAt });
+  const paid = groupBy(payments.map(paymentOf), ({ orderId }) => orderId);
+  const dead = groupBy(deadLetters.map((record) => ({ ...parsed(record) as DeadLetter, at: record.appendedAt })),
     ({ originalPartition, originalOffset }) => `${originalPartition}/${originalOffset}`);
   const orderRecords = new Map<string, TopicRecord[]>();
   const isDead = ({ partition, offset }: TopicRecord): boolean => dead.has(`${partition}/${offset}`);
@@ -155,7 +161,7 @@ export const judge = async ({ orders, payments, deadLetters, load, commits, fate
 
   for (const record of orders) {
     const where = `${record.partition}/${record.offset}`;
-    const orderId = orderIdOf(record);
+    const orderId = orderIdOf(record, schemas);
     const letters = dead.get(where) ?? [];
     // A dead-lettered record may be put back, and its order be paid then: the payment is the outcome of the later record.
     const paidNow = orderId === undefined || letters.length > 0 ? [] : paid.get(orderId) ?? [];

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createBooks, readEntries, type Charge } from '../provider/books';
-import type { Topics } from './invariants';
-import type { Reach } from '../lib/reach';
+import { noSchemas, textOfValue } from '../lib/avro-values';
+import type { On } from './invariants';
 import { readTopic } from './read-topic';
 
 type Payment = { data: { orderId: string; amount: number; currency: string } };
@@ -27,15 +27,14 @@ const readLedger = async (file: string): Promise<Charge[]> => {
  * @returns what is broken, in words; `lost` counts paid orders with a dead letter that names their charge: its answer was lost until the
  *   retries were over
  */
-export const compareWithLedger = async ({ reach, topics, ledger, allPaid }: {
-  reach: Reach;
-  topics: Topics;
+export const compareWithLedger = async ({ reach, topics, schemas, ledger, allPaid }: On & {
   ledger: string;
   allPaid: boolean;
 }): Promise<{ violations: string[]; charges: number; lost: number; messages: string[] }> => {
   const approved = (await readLedger(ledger)).filter(({ status }) => status === 'approved');
+  const known = await schemas?.() ?? noSchemas;
   const valuesOf = async <T>(topic: string): Promise<T[]> =>
-    (await readTopic(reach, topic)).map(({ value }) => JSON.parse(value?.toString() ?? 'null') as T);
+    (await readTopic(reach, topic)).map(({ value }) => JSON.parse(textOfValue(value, known)) as T);
   const paid = groupBy((await valuesOf<Payment>(topics.payments)).map(({ data }) => data), ({ orderId }) => orderId);
   const letters = groupBy(await valuesOf<DeadLetter>(topics.deadLetters), ({ originalKey }) => originalKey ?? '');
   const charged = groupBy(approved, ({ reference }) => reference);

@@ -14,6 +14,9 @@ export type Order = {
 type Answer = { status: number; body: string; retryAfter: string | undefined };
 type View = { status: 'pending' | 'failed' | 'completed'; paymentId?: string };
 
+/** How long something took that began at a time. */
+export type Timed = { at: number; ms: number };
+
 export type Load = ReturnType<typeof createLoad>;
 
 const RETRY_MS = 250;
@@ -55,6 +58,7 @@ export const createLoad = ({ baseUrls, random, perSecond, connections }: {
   const acceptedIds: string[] = [];
   const seen = new Map<string, View['status']>();
   const violations: string[] = [];
+  const answers: Timed[] = [];
   const open = new Set<Promise<void>>();
   let posted = 0;
   let refused = 0;
@@ -79,8 +83,10 @@ export const createLoad = ({ baseUrls, random, perSecond, connections }: {
   const place = async (order: Order, giveUpAt: number): Promise<void> => {
     const body = JSON.stringify(order);
     while (Date.now() < giveUpAt) {
+      const at = Date.now();
       const answer = await client.send('POST', '/orders', body).catch(() => undefined);
       if (answer?.status === 202) {
+        answers.push({ at, ms: Date.now() - at });
         noteAccepted(order);
         return;
       }
@@ -136,6 +142,8 @@ export const createLoad = ({ baseUrls, random, perSecond, connections }: {
   return {
     accepted,
     violations,
+    /** Of posts that were accepted. */
+    answers,
     look,
     client,
     anOrder,

@@ -14,6 +14,7 @@ export const startService = async (name: 'service-a' | 'service-b', env: Record<
   const lines: string[] = [];
   const client = createClient(url);
   const exits: Exit[] = [];
+  let settings = env;
   let wanted = true;
   let child: Child;
 
@@ -22,7 +23,7 @@ export const startService = async (name: 'service-a' | 'service-b', env: Record<
       command: process.execPath,
       args: [...serviceNodeArgs, ...nodeArgs, 'dist/index.js'],
       cwd: resolve(root, name),
-      env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), ...env },
+      env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), ...settings },
       log: (line) => {
         lines.push(line);
         if (lines.length > 2_000) lines.shift();
@@ -68,7 +69,9 @@ export const startService = async (name: 'service-a' | 'service-b', env: Record<
       const exit = await child.stop(15_000);
       return { ...exit, ms: Date.now() - startedAt };
     },
-    start: (): void => {
+    /** With these settings otherwise from now on. */
+    start: (changed: Record<string, string> = {}): void => {
+      settings = { ...settings, ...changed };
       wanted = true;
       launch();
     },

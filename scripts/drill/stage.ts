@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { noSchemas, readSchemas, type Schemas } from '../lib/avro-values';
 import type { LocalBroker } from '../lib/broker';
 import { give, listedGrants, renameGrants } from '../lib/grants';
 import { waitFor, type Exit } from '../lib/process';
 import { clientSettings } from '../lib/reach';
+import { registerUnder, type LocalRegistry } from '../lib/registry';
 import { listedTopics } from '../lib/topics';
 import { createLoad } from './load';
 import type { CommitSample, Topics } from './invariants';
@@ -26,8 +28,8 @@ const configsOf = (topic: string, more: { name: string; value: string }[]): { na
  * Offsets that service-b commits are sampled all the while.
  */
 export const createStage = async ({
-  name, brokers, reach = { brokers }, security, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [], env = {},
-  replicas: wanted = 1,
+  name, brokers, reach = { brokers }, security, registry, proxy, random, perSecond, connections, appendTime = false, nodeArgs = [],
+  env = {}, replicas: wanted = 1,
 }: {
   name: string;
   /** Where the services find the brokers. */
@@ -36,6 +38,8 @@ export const createStage = async ({
   reach?: Place['reach'];
   /** Of secured brokers: each service is a principal of its own, with the rights of `kafka/acls.conf` on what is the stage's. */
   security?: Place['security'];
+  /** The services are told of it. */
+  registry?: LocalRegistry | undefined;
   proxy?: Proxy;
   random: Random;
   perSecond: number;
@@ -76,7 +80,10 @@ export const createStage = async ({
   await createTopic(topics.payments, settings.payments);
   await createTopic(topics.deadLetters, settings.deadLetters);
 
+  if (registry) await registerUnder(registry.url, { orders: topics.orders, payments: topics.payments });
+
   const shared = {
+    ...(registry && { SCHEMA_REGISTRY_URL: registry.url }),
     KAFKA_BROKERS: brokers,
     ORDERS_TOPIC: topics.orders, PAYMENTS_TOPIC: topics.payments, DLT_TOPIC: topics.deadLetters,
     LOG_LEVEL: 'info', ...env,
@@ -129,9 +136,12 @@ export const createStage = async ({
   };
 
   return {
-    topics, groups, admin, kafka, brokers, reach, security, grants, proxy, a, replicas, members, load, random, commits,
+    topics, groups, admin, kafka, brokers, reach, security, grants, registry, proxy, a, replicas, members, load, random, commits,
     committedOffsets, sampleCommits, envA,
     b: members[0]!,
+    /** What values of the topics were written with. */
+    schemas: async (): Promise<Schemas> =>
+      (registry ? readSchemas(registry.url, [`${topics.orders}-value`, `${topics.payments}-value`]) : noSchemas),
     addMember: async (): Promise<Service> => {
       const member = await startB();
       members.push(member);

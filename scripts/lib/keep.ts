@@ -4,6 +4,7 @@ import { startLocalCluster } from './cluster';
 import type { KafkaNode } from './kafka-node';
 import { ensureDatabase, startLocalPostgres } from './postgres';
 import type { Exit, Log } from './process';
+import { registerSchemas, startLocalRegistry } from './registry';
 
 /** What runs, and is started again when it ends by itself. */
 export type Kept = { stop: () => Promise<void> };
@@ -59,4 +60,18 @@ export const keepPostgres = async ({ database, log, ...where }: {
   log(`starting PostgreSQL at 127.0.0.1:${where.port}`);
   const server = await startLocalPostgres({ ...where, log });
   return { ...keep([{ server, log }]), url: await ensureDatabase(server.url, database) };
+};
+
+/** A schema registry that knows the schemas of `kafka/schemas`. */
+export const keepRegistry = async ({ log, ...where }: { port: number; dataDir: string; log: Log }): Promise<Kept & { url: string }> => {
+  log(`starting Apicurio Registry at 127.0.0.1:${where.port}`);
+  const server = await startLocalRegistry({ ...where, log });
+  const kept = keep([{ server, log }]);
+  try {
+    await registerSchemas(server.url);
+  } catch (error) {
+    await kept.stop();
+    throw error;
+  }
+  return { ...kept, url: server.url };
 };

@@ -9,6 +9,9 @@ const imageLicences: Record<string, { program: string; licence: string; source: 
   'confluentinc/cp-kafka': {
     program: 'Apache Kafka, by Confluent', licence: 'Apache-2.0 AND LicenseRef-Confluent-Community-1.0', source: 'https://github.com/confluentinc/kafka-images',
   },
+  'confluentinc/cp-schema-registry': {
+    program: 'Schema Registry, by Confluent', licence: 'Apache-2.0 AND LicenseRef-Confluent-Community-1.0', source: 'https://github.com/confluentinc/schema-registry-images',
+  },
   'grafana/alloy': { program: 'Grafana Alloy', licence: 'Apache-2.0', source: 'https://github.com/grafana/alloy' },
   'grafana/grafana': { program: 'Grafana', licence: 'AGPL-3.0-only', source: 'https://github.com/grafana/grafana' },
   'grafana/loki': { program: 'Grafana Loki', licence: 'AGPL-3.0-only', source: 'https://github.com/grafana/loki' },

@@ -1,4 +1,5 @@
 import type { Order } from '../drill/load';
+import { canonicalText } from '../../service-a/src/kafka/messages';
 import { statusOf, type OrderStatus } from '../../service-a/src/processors/projection';
 import type { Random } from '../drill/random';
 import type { Clock } from './clock';
@@ -10,6 +11,8 @@ type View = { status: OrderStatus; paymentId?: string };
 const RETRY_MS = 250;
 /** How long a client waits for an answer. */
 const PATIENCE_MS = 15_000;
+/** Of orders under an id that another client takes for another order, so much later at most. */
+const RIVALS = { share: 0.25, withinMs: 8_000 };
 const rank = { pending: 0, failed: 1, completed: 2 } as const;
 
 export const anOrder = (random: Random): Order => {
@@ -31,6 +34,8 @@ export const createLoad = ({ clock, random, a, trace }: {
 }) => {
   const accepted = new Map<string, Order>();
   const seen = new Map<string, View['status']>();
+  /** Ids for which two clients have an order each. */
+  const contested = new Set<string>();
   const violations: string[] = [];
   let open = 0;
   let posted = 0;
@@ -47,10 +52,18 @@ export const createLoad = ({ clock, random, a, trace }: {
       clock.after(PATIENCE_MS, () => done(() => again('waited in vain')));
       placeOrder(order).then(() => done(() => {
         trace(`client: ${order.orderId} accepted`);
+        const rival = accepted.get(order.orderId);
+        if (rival !== undefined && rival.userId !== order.userId) violations.push(`${order.orderId} was accepted for two orders`);
         accepted.set(order.orderId, order);
         open -= 1;
       }), (error: unknown) => done(() => {
         const name = error instanceof Error ? error.name : String(error);
+        // The id stands for the order of the other client: there is nothing to try again.
+        if (name === 'OrderConflictError' && contested.has(order.orderId)) {
+          trace(`client: ${order.orderId} is another order`);
+          open -= 1;
+          return;
+        }
         if (!['BrokerUnavailableError', 'NotAppendedError', 'QueueFullError'].includes(name)) violations.push(`POST was answered with ${name}`);
         again(`refused: ${name}`);
       }));
@@ -65,6 +78,7 @@ export const createLoad = ({ clock, random, a, trace }: {
       violations.push(`GET of accepted ${orderId} answered 404`);
       return undefined;
     }
+    if (entry.order.text !== canonicalText(accepted.get(orderId)!)) violations.push(`GET of accepted ${orderId} shows another order`);
     const { payment } = entry;
     const view: View = { status: statusOf(entry), ...(payment !== undefined && { paymentId: payment.paymentId }) };
     const before = seen.get(orderId) ?? 'pending';
@@ -82,9 +96,16 @@ export const createLoad = ({ clock, random, a, trace }: {
       if (ids.length > 0) void look(random.pick(ids));
     },
     post: (): void => {
-      posted += 1;
-      open += 1;
-      post(anOrder(random));
+      const order = anOrder(random);
+      const place = (one: Order): void => {
+        posted += 1;
+        open += 1;
+        post(one);
+      };
+      place(order);
+      if (random.next() >= RIVALS.share) return;
+      contested.add(order.orderId);
+      clock.after(random.integer(RIVALS.withinMs), () => place({ ...order, userId: 'another' }));
     },
     /** Orders that were not accepted yet. */
     open: (): number => open,

@@ -1,5 +1,6 @@
 import { parseEnv, securityOf } from '../../service-a/src/config/env';
 import { createKafka, topicProbe } from '../../service-a/src/kafka/client';
+import { createCodec } from '../../service-a/src/kafka/codec';
 import { keyPartitioner } from '../../service-a/src/kafka/partitioner';
 import { createPublisher } from '../../service-a/src/kafka/publisher';
 import { createLogReader } from '../../service-a/src/processors/follow-log';
@@ -26,8 +27,10 @@ const noTrail = { log: nothing, close: nothing };
 export const createState = (logger: Logger) => {
   const env = parseEnv({});
   const store = createMemoryStore({ max: env.ORDERS_MAX });
+  const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const { handle } = createLogReader({
-    topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC },
+    codec: createCodec({ topics, registry: undefined, logger }),
+    topics,
     groupId: 'anyone', store, feed: { note: nothing }, onRecord: nothing, startSpan: passOn.start, trail: noTrail, logger,
   });
   return { store, handle };
@@ -49,16 +52,17 @@ export const startServiceA = ({ brokers, place, logger }: { brokers: string[]; p
     onFailed: nothing,
     logger,
   });
+  const codec = createCodec({ topics, registry: undefined, logger });
   const { store, log: follower } = createMemoryLog({
     bounds: {
       max: env.ORDERS_MAX, maxBytes: env.ORDERS_MAX_BYTES, claimsMax: env.PUBLISH_QUEUE_MAX, claimsMaxBytes: env.PUBLISH_QUEUE_MAX_BYTES,
     },
-    topics, kafka, groupId: env.KAFKA_GROUP_ID, onRecord: nothing, ...place, tracer: passOn, trail: noTrail, logger,
+    codec, topics, kafka, groupId: env.KAFKA_GROUP_ID, onRecord: nothing, ...place, tracer: passOn, trail: noTrail, logger,
   });
   const placeOrder = createPlaceOrder({
     store,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
-    publish: (orderId, event) => publisher.publish(Buffer.from(orderId), Buffer.from(event), {}),
+    publish: (orderId, event) => publisher.publish(Buffer.from(orderId), codec.writeOrder(event), {}),
   });
   publisher.start();
   follower.start();

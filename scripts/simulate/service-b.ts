@@ -1,8 +1,8 @@
 import { parseEnv, securityOf } from '../../service-b/src/config/env';
 import { createKafka, topicProbe } from '../../service-b/src/kafka/client';
+import { createCodec } from '../../service-b/src/kafka/codec';
 import { createOrderConsumer } from '../../service-b/src/kafka/consumer';
 import { toDeadLetter } from '../../service-b/src/kafka/dead-letter';
-import { paymentCompletedText } from '../../service-b/src/kafka/messages';
 import { keyPartitioner } from '../../service-b/src/kafka/partitioner';
 import { createPublisher } from '../../service-b/src/kafka/publisher';
 import { createGateway } from '../../service-b/src/processors/gateway';
@@ -36,7 +36,9 @@ export const startServiceB = ({ brokers, settings, windowRecords, place, logger 
   });
   const payments = publisherFor(env.PAYMENTS_TOPIC);
   const deadLetters = publisherFor(env.DLT_TOPIC);
+  const codec = createCodec({ topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC }, registry: undefined, logger });
   const processOrder = createProcessOrder({
+    decode: codec.readOrder,
     gateway: createGateway({
       url: undefined, timeoutMs: env.PAYMENT_TIMEOUT_MS, concurrency: env.PAYMENT_CONCURRENCY, onUnexpected: nothing,
       successRate: env.PAYMENT_SUCCESS_RATE, transientRate: env.PAYMENT_TRANSIENT_RATE, latencyMs: env.PAYMENT_LATENCY_MS,
@@ -46,8 +48,8 @@ export const startServiceB = ({ brokers, settings, windowRecords, place, logger 
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
     publishPayment: async (event, { partition }, signal) => {
-      const outcome = { key: Buffer.from(event.data.orderId), value: paymentCompletedText(event), fallbackPartition: partition };
-      await payments.publish(outcome, signal);
+      const value = await codec.writePayment(event, signal);
+      await payments.publish({ key: Buffer.from(event.data.orderId), value, fallbackPartition: partition }, signal);
     },
     publishDeadLetter: async ({ record, error, retryCount }, signal) => {
       const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt: new Date(), groupId: env.KAFKA_GROUP_ID });

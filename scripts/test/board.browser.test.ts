@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import type { Browser, Locator, Page } from 'playwright-core';
@@ -6,6 +5,7 @@ import type { Order } from '../drill/load';
 import { createRandom } from '../drill/random';
 import { createStage, type Stage } from '../drill/stage';
 import { launchChromium } from '../lib/chromium';
+import { complaintsOf, focusedId, textOf, textToBe as readsSo, violationsOf } from '../lib/page';
 import { waitFor } from '../lib/process';
 
 const approved = '550e8400-e29b-41d4-a716-446655440000';
@@ -15,28 +15,21 @@ const unavailable = '550e8400-e29b-41d4-a716-446655440446';
 type Row = { index: number; orderId: string; status: string };
 type View = { orderId: string; status: string };
 
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-
 describe('The board in a browser', () => {
   let stage: Stage;
   let browser: Browser;
   let page: Page;
   let producer: Producer;
-  /** What the page complained of: faults of its own, breaches of its policy, files that are missing. */
-  const complaints: string[] = [];
+  let complaints: string[] = [];
 
   const grid = (): Locator => page.getByRole('grid', { name: 'Newest orders' });
   const rowOf = (orderId: string): Locator => page.locator('#rows [role="row"]', { hasText: orderId });
   const drawer = (): Locator => page.getByRole('dialog', { name: 'Order' });
-  const text = (id: string): Promise<string> => page.locator(`#${id}`).innerText();
-  const textToBe = (id: string, expected: string | RegExp, timeoutMs = 15_000): Promise<void> =>
-    waitFor(`#${id} to read ${String(expected)}`, async () => {
-      const now = await text(id);
-      return typeof expected === 'string' ? now === expected : expected.test(now);
-    }, { timeoutMs, intervalMs: 50 });
+  const text = (id: string): Promise<string> => textOf(page, id);
+  const textToBe = (id: string, expected: string | RegExp, timeoutMs?: number): Promise<void> => readsSo(page, id, expected, timeoutMs);
   const numberIn = async (id: string): Promise<number> => Number((await text(id)).replaceAll(',', ''));
   const rowCount = async (): Promise<number> => Number(await grid().getAttribute('aria-rowcount')) - 1;
-  const focused = (): Promise<string> => page.evaluate('document.activeElement.id');
+  const focused = (): Promise<string> => focusedId(page);
   const activeRow = async (): Promise<number> => {
     const id = await grid().getAttribute('aria-activedescendant');
     return Number(await page.locator(`#${id}`).getAttribute('aria-rowindex'));
@@ -121,11 +114,7 @@ describe('The board in a browser', () => {
   const choose = (orderId: string): Promise<string[]> => page.locator('#fate').selectOption(orderId);
   const place = (): Promise<void> => page.getByRole('button', { name: 'Place the order' }).click();
 
-  const expectAccessible = async (): Promise<void> => {
-    await page.evaluate(axe);
-    const { violations }: { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] } = await page.evaluate('axe.run()');
-    expect(violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, failureSummary }) => `${html}: ${failureSummary}`) }))).toEqual([]);
-  };
+  const expectAccessible = async (): Promise<void> => expect(await violationsOf(page)).toEqual([]);
 
   beforeAll(async () => {
     browser = await launchChromium();
@@ -134,10 +123,7 @@ describe('The board in a browser', () => {
     producer = stage.kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(error.message));
+    complaints = complaintsOf(page);
     await page.goto(stage.a.url);
     await textToBe('connection', 'Live');
     await page.evaluate('window.loadedOnce = true');

@@ -16,6 +16,7 @@ const overlay = ['prometheus', 'grafana', 'loki', 'alloy', 'jaeger'];
 const all = [
   ...['kafka', 'service-a', 'service-b'].map((service) => ['docker-compose.yml', service] as const),
   ...overlay.map((service) => ['docker-compose.observability.yml', service] as const),
+  ['docker-compose.registry.yml', 'schema-registry'] as const,
 ];
 
 describe('12.23 containers', () => {

@@ -3,12 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-/** What kafka/start.sh gives the broker of these facts. */
-const derived = (facts: Record<string, string>): Record<string, string> => Object.fromEntries(
-  execFileSync('bash', [resolve(__dirname, '../../kafka/start.sh'), 'env'], { env: { PATH: process.env['PATH'], ...facts }, encoding: 'utf8' })
+const inKafka = (file: string): string => resolve(__dirname, '../../kafka', file);
+
+/** What a script of kafka/ gives the process in its container of these facts. */
+const derivedBy = (script: string) => (facts: Record<string, string>): Record<string, string> => Object.fromEntries(
+  execFileSync('bash', [inKafka(script), 'env'], { env: { PATH: process.env['PATH'], ...facts }, encoding: 'utf8' })
     .split('\n')
     .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
 );
+const derived = derivedBy('start.sh');
 
 describe('addresses of a broker in a container', () => {
   it('When it is the only one, then its controller is nobody else\'s to reach', () => {
@@ -32,7 +35,7 @@ describe('addresses of a broker in a container', () => {
     afterAll(() => rmSync(secrets, { recursive: true }));
     const secured = (facts: Record<string, string>): Record<string, string> => {
       for (const name of facts['BROKER_NODES']!.split(',')) writeFileSync(join(secrets, `${name}.pem`), '');
-      return derived({ SECURITY: resolve(__dirname, '../../kafka/secure.env'), SECRETS: secrets, ...facts });
+      return derived({ SECURITY: inKafka('secure.env'), SECRETS: secrets, ...facts });
     };
 
     it('When it is the only one, then what brokers talk by is nobody else\'s to reach', () => {
@@ -52,6 +55,32 @@ describe('addresses of a broker in a container', () => {
       const protocols = new Map(KAFKA_LISTENER_SECURITY_PROTOCOL_MAP!.split(',').map((entry) => entry.split(':') as [string, string]));
       const names = KAFKA_LISTENERS!.split(',').map((listener) => listener.split('://')[0]!);
       expect(names.map((name) => [name, protocols.get(name)])).toEqual([['CLIENT', 'SASL_SSL'], ['HOST', 'SASL_SSL'], ['CONTROLLER', 'SSL'], ['BROKER', 'SSL']]);
+    });
+  });
+});
+
+describe('a schema registry in a container', () => {
+  const registry = derivedBy('start-registry.sh');
+  const folder = mkdtempSync(join(tmpdir(), 'start-registry-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('When there is one broker, then it asks that one, and its topic has one replica', () => {
+    const facts = registry({ BROKERS: inKafka('broker.env'), SECURITY: inKafka('plain.env') });
+    expect(facts).toMatchObject({
+      SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS: 'kafka:9092', SCHEMA_REGISTRY_KAFKASTORE_TOPIC_REPLICATION_FACTOR: '1',
+    });
+    expect(facts).not.toHaveProperty('SCHEMA_REGISTRY_KAFKASTORE_SECURITY_PROTOCOL');
+  });
+
+  it('When there are three secure ones, then it asks all, comes in with its password, and its topic has three replicas', () => {
+    const client = join(folder, 'client.properties');
+    const jaas = 'org.apache.kafka.common.security.scram.ScramLoginModule required username="registry" password="x=y";';
+    writeFileSync(client, `security.protocol=SASL_SSL\nsasl.jaas.config=${jaas}\n`);
+    expect(registry({ BROKERS: inKafka('cluster.env'), SECURITY: inKafka('secure.env'), CLIENT: client })).toMatchObject({
+      SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS: 'kafka:9092,kafka-2:9092,kafka-3:9092',
+      SCHEMA_REGISTRY_KAFKASTORE_TOPIC_REPLICATION_FACTOR: '3',
+      SCHEMA_REGISTRY_KAFKASTORE_SECURITY_PROTOCOL: 'SASL_SSL',
+      SCHEMA_REGISTRY_KAFKASTORE_SASL_JAAS_CONFIG: jaas,
     });
   });
 });

@@ -1,4 +1,4 @@
-import { isCounts, isOrder, type Counts, type Order } from './order.ts';
+import { parse } from './http.ts';
 import { backoffMs } from './patience.ts';
 
 /** What is used of an EventSource. */
@@ -10,51 +10,40 @@ export type Source = {
 
 export type Connection = 'connecting' | 'live' | 'reconnecting';
 
+export const connectionTexts: Record<Connection, string> = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
+
 const CLOSED = 2;
 
-const parse = (data: unknown): unknown => {
-  try {
-    return JSON.parse(String(data));
-  } catch {
-    return undefined;
-  }
-};
-
 /**
- * Follows the stream of events and stays connected. An EventSource comes back by itself, with the id of the last event, when the network
- * failed; after an HTTP error it gives up. Then a new one is opened, with backoff: it has no last id, so its `sync` says `resumed: false`.
+ * Follows a stream of events and stays connected. An EventSource comes back by itself, with the id of the last event, when the network
+ * failed; after an HTTP error it gives up. Then a new one is opened, with backoff: it has no last id.
  */
-export const createFeed = ({ open, onSync, onOrder, onCounts, onConnection }: {
+export const createFeed = ({ open, first, events, onConnection }: {
   open: () => Source;
-  /** `resumed` is false when changes may have been missed. */
-  onSync: (resumed: boolean) => void;
-  onOrder: (order: Order) => void;
-  onCounts: (counts: Counts) => void;
+  /** The event that says on every connection that the stream has begun. */
+  first: string;
+  /** By name, what is done with the data of an event: undefined if that is no JSON. */
+  events: Record<string, (data: unknown) => void>;
   onConnection: (connection: Connection) => void;
 }): void => {
   let failures = 0;
 
   const connect = (): void => {
     const source = open();
-    source.addEventListener('sync', ({ data }) => {
-      failures = 0;
-      onConnection('live');
-      const sync = parse(data) as { resumed?: unknown } | undefined;
-      onSync(sync?.resumed === true);
-    });
-    source.addEventListener('order', ({ data }) => {
-      const order = parse(data);
-      if (isOrder(order)) onOrder(order);
-    });
-    source.addEventListener('counts', ({ data }) => {
-      const counts = parse(data);
-      if (isCounts(counts)) onCounts(counts);
-    });
+    for (const [name, take] of Object.entries(events)) {
+      source.addEventListener(name, ({ data }) => {
+        if (name === first) {
+          failures = 0;
+          onConnection('live');
+        }
+        take(parse(String(data)));
+      });
+    }
     source.addEventListener('error', () => {
       onConnection('reconnecting');
       if (source.readyState !== CLOSED) return;
       source.close();
-      // Spread, so that not every board asks in the same moment.
+      // Spread, so that not every page asks in the same moment.
       setTimeout(connect, backoffMs(failures) * (0.5 + Math.random() / 2));
       failures += 1;
     });

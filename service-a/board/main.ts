@@ -1,18 +1,17 @@
 import { fetchPage } from './api.ts';
 import { createDetail } from './detail.ts';
 import { byId, oncePerFrame, setText } from './dom.ts';
-import { createFeed, type Connection } from './feed.ts';
+import { connectionTexts, createFeed } from './feed.ts';
 import { createFigures } from './figures.ts';
 import { countText } from './format.ts';
 import { createList } from './list.ts';
 import { loadList } from './load-list.ts';
+import { isCounts, isOrder, isResumed } from './order.ts';
 import { backoffMs, pause } from './patience.ts';
 import { createBurstForm, createPlaceForm } from './place.ts';
 import { createStore, type Filter } from './store.ts';
 
 const MAX = 10_000;
-
-const connectionTexts: Record<Connection, string> = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
 
 const store = createStore({ max: MAX });
 const figures = createFigures(() => store.list('all'));
@@ -58,15 +57,22 @@ const load = async (): Promise<void> => {
 
 createFeed({
   open: () => new EventSource('/orders/events'),
-  onSync: (resumed) => {
-    if (!resumed) void load();
+  first: 'sync',
+  events: {
+    sync: (sync) => {
+      // Changes may have been missed.
+      if (!isResumed(sync)) void load();
+    },
+    order: (order) => {
+      if (!isOrder(order)) return;
+      if (store.apply(order)) figures.finished();
+      detail.refresh(order);
+      draw();
+    },
+    counts: (counts) => {
+      if (isCounts(counts)) figures.setCounts(counts);
+    },
   },
-  onOrder: (order) => {
-    if (store.apply(order)) figures.finished();
-    detail.refresh(order);
-    draw();
-  },
-  onCounts: figures.setCounts,
   onConnection: (connection) => {
     const shown = byId('connection', HTMLElement);
     shown.dataset['connection'] = connection;

@@ -37,3 +37,6 @@ export const isOrder = (value: unknown): value is Order => isRecord(value)
 
 export const isCounts = (value: unknown): value is Counts =>
   isRecord(value) && allOf('number', ...statuses.map((status) => value[status]));
+
+/** Whether an event of `sync` says that what changed since the last connection follows. */
+export const isResumed = (value: unknown): boolean => isRecord(value) && value.resumed === true;

@@ -1,4 +1,4 @@
-import { ProblemError, UnreachableError } from './api.ts';
+import { ProblemError, UnreachableError } from './http.ts';
 
 /** Resolves after `ms` milliseconds, rejects when `signal` aborts. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> => new Promise((resolve, reject) => {
@@ -26,7 +26,7 @@ const delayOf = (error: unknown, failures: number): number | undefined => {
 
 /**
  * Does `work` until it succeeds: after an answer of 5xx or 429 it waits as long as `Retry-After` says, or with backoff, as it does when
- * service-a cannot be reached. `onWait` hears of each wait. Throws what another try would not mend, and when `signal` aborts.
+ * the service cannot be reached. `onWait` hears of each wait. Throws what another try would not mend, and when `signal` aborts.
  */
 export const patiently = async <T>(
   work: () => Promise<T>, { signal, tries = Infinity, onWait = () => undefined }: {

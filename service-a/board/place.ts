@@ -1,7 +1,8 @@
-import { postOrder, ProblemError, type Fault } from './api.ts';
+import { postOrder } from './api.ts';
 import { runBurst } from './burst.ts';
 import { byId, element, setAttribute, setText } from './dom.ts';
 import { countText } from './format.ts';
+import { ProblemError, type Fault } from './http.ts';
 import { anyOrder, example, fates, newOrderId, type NewOrder } from './orders-to-place.ts';
 import { patiently } from './patience.ts';
 

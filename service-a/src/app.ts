@@ -1,13 +1,14 @@
 import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import { accessGuard } from './routes/access';
+import { accessGuard, type NameOf } from './routes/access';
 import { createAnswers } from './routes/answer';
-import { boardRoutes, type BoardFile } from './routes/board';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
 import { metricsRoutes } from './routes/metrics';
 import { orderRoutes, type OrderRoutesDeps } from './routes/orders';
 import { errorHandler, notFound } from './routes/problem';
+import { createRateLimit } from './routes/rate-limit';
+import { pageRoutes, type PageFile } from './routes/static-page';
 import type { Logger } from './utils/logger';
 import type { Metrics } from './utils/metrics';
 import type { FindHolder } from './utils/tokens';
@@ -16,7 +17,7 @@ import type { FindHolder } from './utils/tokens';
 export const createApp = ({
   board, checks, corsOrigins, findHolder, logger, metrics, ratePerMinute, ...orders
 }: Omit<OrderRoutesDeps, 'onRejected'> & {
-  board: readonly BoardFile[];
+  board: readonly PageFile[];
   checks: ReadinessChecks;
   /** Origins that browsers may call from; `*` for all. */
   corsOrigins: string[];
@@ -31,11 +32,12 @@ export const createApp = ({
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', false);
   app.options('*', helmet(), cors({ origin: corsOrigins.includes('*') ? '*' : corsOrigins, methods: ['GET', 'HEAD', 'POST'] }));
-  if (findHolder !== undefined || ratePerMinute !== undefined) app.use(accessGuard({ findHolder, ratePerMinute }));
+  const limitBy = ratePerMinute === undefined ? undefined : (nameOf: NameOf) => createRateLimit({ perMinute: ratePerMinute, nameOf });
+  if (findHolder !== undefined || limitBy !== undefined) app.use(accessGuard({ findHolder, limitBy }));
   app.use(orderRoutes({ ...orders, onRejected: metrics.rejected, answer, beginEvents }));
   app.use(healthRoutes({ service: 'service-a', checks, answer }));
   app.use(metricsRoutes({ metrics, answer }));
-  app.use(boardRoutes(board));
+  app.use(pageRoutes(board));
   app.use(notFound);
   app.use(errorHandler({ answer, logger }));
   return app;

@@ -1,18 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createApp } from './app';
-import { loadEnv, securityOf, tracesUrlOf, type Env } from './config/env';
+import { loadEnv, registryOf, securityOf, tracesUrlOf, type Env } from './config/env';
 import { createLook, principalOf } from './kafka/access';
 import { createAccessWatch } from './kafka/access-watch';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
+import { createCodec } from './kafka/codec';
 import { createLagWatch } from './kafka/lag';
+import { orderRequestSchema } from './kafka/messages';
+import { utf8OrderRequestSchema } from './kafka/order-request';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher } from './kafka/publisher';
+import { createRegistryClient } from './kafka/registry-client';
 import { positionAttributes, recordAttributes } from './kafka/span-attributes';
 import { createPlaceOrder } from './processors/place-order';
 import { createStreams } from './processors/streams';
 import { createWaiters } from './processors/waiters';
-import { readBoard } from './routes/board';
+import { readPage } from './routes/static-page';
 import { createMemoryLog } from './store/memory-log';
 import type { OrderSource } from './store/order-source';
 import { createPostgresLog } from './store/postgres-log';
@@ -45,6 +49,8 @@ const start = async (env: Env): Promise<void> => {
     principal: principalOf(security),
     logger,
   });
+  const registry = registryOf(env);
+  const codec = createCodec({ topics, registry: registry && createRegistryClient(registry), logger });
   const publisher = createPublisher({
     producer: kafka.producer({ createPartitioner: keyPartitioner, allowAutoTopicCreation: false, retry: { retries: 0 } }),
     probe: topicProbe(kafka, topics.orders),
@@ -57,6 +63,7 @@ const start = async (env: Env): Promise<void> => {
     logger,
   });
   const reading = {
+    codec,
     topics,
     kafka,
     groupId: env.KAFKA_GROUP_ID,
@@ -83,10 +90,11 @@ const start = async (env: Env): Promise<void> => {
     store,
     timeoutMs: env.PUBLISH_TIMEOUT_MS,
     publish: async (orderId, event, parent) => {
+      const value = codec.writeOrder(event);
       const key = Buffer.from(orderId);
       const span = tracer.start('producer', `send ${topics.orders}`, { parent, attributes: () => recordAttributes('send', topics.orders, key) });
       const headers = span.trace === undefined ? {} : { ...span.trace };
-      const position = await endWith(span, publisher.publish(key, Buffer.from(event), headers), positionAttributes);
+      const position = await endWith(span, publisher.publish(key, value, headers), positionAttributes);
       const { partition, offset } = position;
       trail.log('order published', { orderId, traceId: traceIdOf(span.trace), topic: topics.orders, partition, offset });
       return position;
@@ -96,6 +104,7 @@ const start = async (env: Env): Promise<void> => {
   const checks = () => ({
     producerConnected: publisher.healthy(),
     ...source.checks(),
+    ...codec.checks(),
     accessGranted: access.granted(),
     consumerJoined: log.healthy(),
     stateCaughtUp: log.caughtUp(),
@@ -121,10 +130,11 @@ const start = async (env: Env): Promise<void> => {
     metrics,
     startSpan: tracer.start,
     // Where the build leaves it, seen from dist/ and from src/ alike.
-    board: readBoard(resolve(__dirname, '../dist/board')),
+    board: readPage(resolve(__dirname, '../dist/board')),
     corsOrigins: env.CORS_ORIGINS,
     findHolder: env.API_TOKENS_FILE === undefined ? undefined : createTokens({ file: env.API_TOKENS_FILE, logger }),
     ratePerMinute: env.RATE_LIMIT_PER_MINUTE,
+    orderRequest: registry === undefined ? orderRequestSchema : utf8OrderRequestSchema,
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     logger,
   });
@@ -146,11 +156,13 @@ const start = async (env: Env): Promise<void> => {
       { name: 'database and traces', timeoutMs: 500, run: () => Promise.all([source.close(), tracer.stop()]) },
     ],
     atExit: () => {
+      codec.stop();
       access.stop();
       trail.close();
     },
   });
   access.start();
+  codec.start();
   publisher.start();
   log.start();
   lag.start();

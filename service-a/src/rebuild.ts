@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import winston from 'winston';
-import { loadEnv, securityOf, type Env } from './config/env';
+import { loadEnv, registryOf, securityOf, type Env } from './config/env';
 import { createLook, refusalSeen } from './kafka/access';
 import { createKafka } from './kafka/client';
+import { createCodec } from './kafka/codec';
+import { createRegistryClient } from './kafka/registry-client';
 import { openFreshTables } from './rebuild/fresh-tables';
 import { createLogCopy } from './rebuild/read-log';
 import { createProgress } from './utils/progress';
@@ -60,10 +62,12 @@ const rebuild = async (env: Env, url: string): Promise<void> => {
   const refusedNow = await refusalSeen(look, security);
   if (refusedNow !== undefined) throw refusedNow;
   const kafka = createKafka({ ...client, logger });
+  const registry = registryOf(env);
+  const codec = createCodec({ topics, registry: registry && createRegistryClient(registry), logger });
   const fresh = await openFreshTables({ url, topics: Object.values(topics), logger });
   try {
     const copy = createLogCopy({
-      kafka, groupId, topics, fresh, logger,
+      kafka, groupId, codec, topics, fresh, logger,
       // What reads is built anew for as long as it takes: nobody gives it a right meanwhile.
       onRestart: () => void refusalSeen(look, security).then((refusal) => refusal && refused.abort(refusal)),
     });

@@ -2,15 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import type { Kafka } from 'kafkajs';
 import winston from 'winston';
-import { dltSecurityOf, loadEnv, type Env } from './config/env';
+import { dltSecurityOf, loadEnv, registryOf, type Env } from './config/env';
 import { readCommand, UsageError, type Command, type RedriveCommand } from './dead-letters/command';
+import { createDecodeOriginal } from './dead-letters/decode';
+import { verdictText } from './dead-letters/format';
 import { createLog, type Log } from './dead-letters/log';
 import { list, show, stats, type Found } from './dead-letters/look';
-import { createPut } from './dead-letters/put';
-import { createRedrive, type Outcome } from './dead-letters/redrive';
+import type { Outcome } from './dead-letters/redrive';
+import { runRedrive } from './dead-letters/run-redrive';
 import { createLook, refusalSeen } from './kafka/access';
 import { createKafka } from './kafka/client';
+import { createCodec } from './kafka/codec';
 import { createLogReader, NoAnswerError } from './kafka/log-reader';
+import { createRegistryClient } from './kafka/registry-client';
 import { createProgress } from './utils/progress';
 
 /** Somebody asked the program to end: `exitCode` is 128 and the number of the signal. */
@@ -68,23 +72,18 @@ const confirm = async (count: number, signal: AbortSignal): Promise<boolean> => 
 };
 
 const redrive = async (command: RedriveCommand, { env, kafka, log, signal }: Session): Promise<Outcome> => {
-  const { send, stop } = createPut({ kafka, topic: env.ORDERS_TOPIC, logger: silent });
-  const put = createRedrive({
+  const outcome = await runRedrive(command, {
+    kafka,
     log,
     topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC },
     max: env.REDRIVE_MAX,
-    send,
-    confirm: async (count) => command.yes || count === 1 || confirm(count, signal),
-    print,
-    progress: progress.show,
+    confirm: async ({ toPutBack }) => command.yes || toPutBack === 1 || confirm(toPutBack, signal),
+    judged: (position, candidate, reason) => print(verdictText(position, candidate, reason)),
+    putBack: (_position, count, { toPutBack }) => progress.show(`${count} of ${toPutBack} put back`),
     signal,
+    logger: silent,
   });
-  try {
-    const outcome = await put(command);
-    return outcome.stopped === undefined ? outcome : { ...outcome, stopped: await explained(outcome.stopped, command, env) };
-  } finally {
-    await stop();
-  }
+  return outcome.stopped === undefined ? outcome : { ...outcome, stopped: await explained(outcome.stopped, command, env) };
 };
 
 /** What the command has to be allowed to do. */
@@ -118,6 +117,13 @@ const report = ({ chosen, skipped, toPutBack, putBack, refused, stopped }: Outco
   return dryRun || putBack === toPutBack ? 0 : 1;
 };
 
+const decoderOf = (env: Env, signal: AbortSignal) => {
+  const registry = registryOf(env);
+  const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC };
+  const codec = createCodec({ topics, registry: registry && createRegistryClient(registry), logger: silent });
+  return createDecodeOriginal({ codec, hasRegistry: registry !== undefined, signal });
+};
+
 const execute = async (command: Exclude<Command, { name: 'help' }>, env: Env): Promise<number> => {
   const signal = stopOnSignal();
   const kafka = createKafka({
@@ -136,7 +142,7 @@ const execute = async (command: Exclude<Command, { name: 'help' }>, env: Env): P
   try {
     switch (command.name) {
       case 'list': return tell(await list(log, env.DLT_TOPIC, command));
-      case 'show': return tell(await show(log, env.DLT_TOPIC, command));
+      case 'show': return tell(await show(log, env.DLT_TOPIC, command, decoderOf(env, signal)));
       case 'stats': return tell(await stats(log, env.DLT_TOPIC, command));
       case 'redrive': return report(await redrive(command, { env, kafka, log, signal }), command);
     }

@@ -1,23 +1,28 @@
 import { createApp } from './app';
-import { loadEnv, securityOf, tracesUrlOf, type Env } from './config/env';
+import { loadEnv, registryOf, securityOf, tracesUrlOf, type Env } from './config/env';
 import { createLook, principalOf } from './kafka/access';
 import { createAccessWatch } from './kafka/access-watch';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
+import { createCodec } from './kafka/codec';
 import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
 import { withTrace } from './kafka/header-changes';
 import { createLagWatch } from './kafka/lag';
-import { paymentCompletedText } from './kafka/messages';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher, type OutcomeRecord, type Position } from './kafka/publisher';
+import { createRegistryClient } from './kafka/registry-client';
 import { redriveCountOf } from './kafka/redrive-headers';
 import { positionAttributes, recordAttributes } from './kafka/span-attributes';
+import { createOperator } from './operator';
+import { countCalls } from './processors/count-calls';
 import { createGateway } from './processors/gateway';
 import { createProcessOrder } from './processors/process-order';
+import { createStatus } from './status';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
+import { createTokens } from './utils/tokens';
 import { createTracer, endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
@@ -39,6 +44,11 @@ const start = async (env: Env): Promise<void> => {
     }),
     principal: principalOf(security),
     logger,
+  });
+
+  const registry = registryOf(env);
+  const codec = createCodec({
+    topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC }, registry: registry && createRegistryClient(registry), logger,
   });
 
   // A connection for each topic: one that cannot be written to does not hold back the other.
@@ -69,24 +79,28 @@ const start = async (env: Env): Promise<void> => {
     return endWith(span, publish(traced, signal), positionAttributes);
   };
 
+  const { gateway, open } = countCalls(createGateway({
+    url: env.PAYMENT_GATEWAY_URL,
+    timeoutMs: env.PAYMENT_TIMEOUT_MS,
+    concurrency: env.PAYMENT_CONCURRENCY,
+    successRate: env.PAYMENT_SUCCESS_RATE,
+    transientRate: env.PAYMENT_TRANSIENT_RATE,
+    latencyMs: env.PAYMENT_LATENCY_MS,
+    onUnexpected: (answer) => logger.error('payment gateway gave an unexpected answer', answer),
+  }));
+  const status = createStatus({ concurrency: env.PAYMENT_CONCURRENCY, timeoutMs: env.PAYMENT_TIMEOUT_MS, openCalls: open });
   const processOrder = createProcessOrder({
-    gateway: createGateway({
-      url: env.PAYMENT_GATEWAY_URL,
-      timeoutMs: env.PAYMENT_TIMEOUT_MS,
-      concurrency: env.PAYMENT_CONCURRENCY,
-      successRate: env.PAYMENT_SUCCESS_RATE,
-      transientRate: env.PAYMENT_TRANSIENT_RATE,
-      latencyMs: env.PAYMENT_LATENCY_MS,
-      onUnexpected: (answer) => logger.error('payment gateway gave an unexpected answer', answer),
-    }),
-    onAnswer: metrics.answered,
+    decode: codec.readOrder,
+    gateway,
+    onAnswer: status.alsoAnswered(metrics.answered),
     onRetry: ({ record: { topic, partition, message, trace }, ...retry }) =>
       trail.log('payment retried', { ...retry, traceId: traceIdOf(trace), topic, partition, offset: message.offset }),
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
     publishPayment: async (event, { partition, message, trace }, signal) => {
       const { orderId, paymentId } = event.data;
-      const outcome = { key: Buffer.from(orderId), value: paymentCompletedText(event), fallbackPartition: partition };
+      const value = await codec.writePayment(event, signal);
+      const outcome = { key: Buffer.from(orderId), value, fallbackPartition: partition };
       const { partition: at, offset } = await publishWithin(trace, payments, outcome, signal);
       metrics.finished('paid', message.timestamp);
       trail.log('payment published', { orderId, paymentId, traceId: traceIdOf(trace), topic: payments.topic, partition: at, offset });
@@ -122,14 +136,15 @@ const start = async (env: Env): Promise<void> => {
       trail.log('order consumed', { orderId: key?.toString().slice(0, 64), traceId: traceIdOf(span.trace), topic, partition, offset });
       return endWith(span, processOrder({ topic, partition, message, trace: span.trace }, signal));
     },
-    onJoin: metrics.joined,
-    onRestart: access.alsoCheck(metrics.restarted),
+    onJoin: status.alsoJoined(metrics.joined),
+    onRestart: access.alsoCheck(status.alsoRestarted(metrics.restarted)),
     logger,
   });
   const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: [env.ORDERS_TOPIC], logger });
   const checks = () => ({
     paymentsWritable: payments.healthy(),
     deadLettersWritable: deadLetters.healthy(),
+    ...codec.checks(),
     accessGranted: access.granted(),
     consumerJoined: consumer.healthy(),
     partitionsMove: consumer.standing().length === 0,
@@ -143,10 +158,13 @@ const start = async (env: Env): Promise<void> => {
 
   metrics.watchPartitions(consumer.standing);
 
+  const operator = env.OPERATOR_PAGE ? createOperator({ env, codec, logger }) : undefined;
   const app = createApp({
     checks,
     metrics,
     corsOrigins: env.CORS_ORIGINS,
+    findHolder: env.API_TOKENS_FILE === undefined ? undefined : createTokens({ file: env.API_TOKENS_FILE, logger }),
+    operator: operator && { ...operator.routes, status: { lags: lag.lags, standing: consumer.standing, ...status.figures } },
     logger,
   });
   const server = createExpressServer(app);
@@ -155,16 +173,18 @@ const start = async (env: Env): Promise<void> => {
     logger,
     // Eight and a half seconds at most. Probes are answered while the consumer stops.
     steps: [
-      { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000), consumer.stop()]) },
+      { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000, { onDeaf: () => operator?.closeStreams() }), consumer.stop(), operator?.stop()]) },
       { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
       { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],
     atExit: () => {
+      codec.stop();
       access.stop();
       trail.close();
     },
   });
   access.start();
+  codec.start();
   payments.start();
   deadLetters.start();
   consumer.start();

@@ -7,6 +7,7 @@ const databaseUrl = z.string().refine(
   (text) => /^postgres(ql)?:\/\//i.test(text) && URL.canParse(text), 'must be an address such as postgres://user:password@host:5432/database',
 );
 
+export { registryOf } from './registry';
 export { InvalidEnvironmentError, securityOf, tracesUrlOf } from './settings';
 
 /** Every setting of the service with its default; `.env.example` documents them and is tested against this schema. */

@@ -1,7 +1,7 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { certificatesFile, passwordFile } from './files';
+import { faultsOfRegistry, registrySettings } from './registry';
 
 /** Above it a timer of Node fires at once, and Kafka's whole numbers end there too. */
 const LARGEST = 2 ** 31 - 1;
@@ -15,7 +15,7 @@ export const integer = (minimum: number, maximum = LARGEST) => numberOf('a whole
 export const share = numberOf('a number such as 0.25', /^(\d+(\.\d+)?|\.\d+)$/, 0, 1);
 
 /** What OpenTelemetry calls a boolean, and what it calls an enum: in any case of letters. */
-const choice = <T extends string>(...words: [T, ...T[]]) => z.string().toLowerCase()
+export const choice = <T extends string>(...words: [T, ...T[]]) => z.string().toLowerCase()
   .pipe(z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` }));
 
 /** Names that are shown to the broker and in its tools. */
@@ -67,32 +67,6 @@ const topic = z.string()
 
 const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text);
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-const isCertificate = (pem: string): boolean => {
-  try {
-    return new X509Certificate(pem).subject !== '';
-  } catch {
-    return false;
-  }
-};
-
-/** A file that can be read now and holds what it should. Whoever uses it reads it anew; what is in it is never said. */
-const file = (what: string, holds: (text: string) => boolean) => z.string().superRefine((path, context) => {
-  const refuse = (message: string): void => context.addIssue({ code: 'custom', message: `${path} ${message}` });
-  try {
-    if (!holds(readFileSync(path, 'utf8'))) refuse(`holds no ${what}`);
-  } catch (error) {
-    refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
-  }
-});
-
-const certificatesFile = file('certificates in PEM, or something besides that cannot be read', (text) => {
-  const certificates = text.match(CERTIFICATE) ?? [];
-  return certificates.length > 0 && certificates.every(isCertificate);
-});
-const passwordFile = file('password', (text) => text.trim() !== '');
-
 const TOPICS = { ORDERS_TOPIC: 'orders', PAYMENTS_TOPIC: 'payments', DLT_TOPIC: 'orders.DLT' };
 
 /** What both services have, with the same defaults. */
@@ -111,6 +85,7 @@ export const commonSettings = {
   KAFKA_SASL_USERNAME: name.optional(),
   KAFKA_SASL_PASSWORD_FILE: passwordFile.optional(),
   KAFKA_SASL_PLAINTEXT: choice('true', 'false').transform((word) => word === 'true').default(false),
+  ...registrySettings,
   ORDERS_TOPIC: topic.default(TOPICS.ORDERS_TOPIC),
   PAYMENTS_TOPIC: topic.default(TOPICS.PAYMENTS_TOPIC),
   DLT_TOPIC: topic.default(TOPICS.DLT_TOPIC),
@@ -152,8 +127,8 @@ const sameTopics = (given: Record<string, string>): string[] => {
 };
 
 /** A user without a password, or the other way about. */
-const halfCredentials = (given: Record<string, string>): string[] => ['KAFKA', 'DLT'].flatMap((whose) => {
-  const [username, password] = [`${whose}_SASL_USERNAME`, `${whose}_SASL_PASSWORD_FILE`];
+const halfCredentials = (given: Record<string, string>): string[] => ['KAFKA_SASL', 'DLT_SASL', 'SCHEMA_REGISTRY'].flatMap((whose) => {
+  const [username, password] = [`${whose}_USERNAME`, `${whose}_PASSWORD_FILE`];
   if (username in given === password in given) return [];
   const [missing, present] = username in given ? [password, username] : [username, password];
   return [`${missing}: must be set too, as ${present} is`];
@@ -183,6 +158,7 @@ export const parseSettings = <T extends z.ZodObject>(
     ...sameTopics(given),
     ...halfCredentials(given),
     ...inTheClear(given),
+    ...faultsOfRegistry(given),
     ...shared.filter((setting) => setting in given)
       .map((setting) => `${setting}: stands in the .env that both services read, and must differ; set it in the .env of each service's directory`),
   ];

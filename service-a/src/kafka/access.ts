@@ -20,7 +20,8 @@ const GRANT = 'grant it: a line in kafka/acls.conf, then kafka/access.sh';
 
 const silent = { namespace: () => silent, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-const brokerAt = (address: string, clientId: string, security: Security): Broker => {
+/** One broker, over a connection of its own that is not made yet. */
+export const brokerAt = (address: string, clientId: string, security: Security): Broker => {
   const [host = '', port] = address.split(':');
   const options = { host, port: Number(port), clientId, ...connectionOptions(security), ...TIMEOUTS, logger: silent };
   return new Broker({ connectionPool: new ConnectionPool(options), logger: silent });

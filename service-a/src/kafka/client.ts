@@ -26,6 +26,20 @@ export const adjustKafkaLogLevel = (kafka: Kafka, logger: Logger): void => kafka
 /** To connect, TLS included; and to answer at once: `kafkajs-network-patches` knows what may take longer. */
 export const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 4_000 };
 
+let patched = false;
+
+/** Once, for all clients of the process. */
+const patch = (): void => {
+  if (patched) return;
+  patched = true;
+  tameRequestQueue();
+  poolEncoderBuffers();
+  readHeadersWhenAsked();
+  sendHeadersAsTheyAre();
+  patchNetwork();
+  patchGroups();
+};
+
 /** The Kafka client of this service. Retries inside one call are few: whoever calls decides how long to go on. */
 export const createKafka = ({ brokers, clientId, security, logger }: {
   brokers: string[];
@@ -33,12 +47,7 @@ export const createKafka = ({ brokers, clientId, security, logger }: {
   security: Security;
   logger: Logger;
 }): Kafka => {
-  tameRequestQueue();
-  poolEncoderBuffers();
-  readHeadersWhenAsked();
-  sendHeadersAsTheyAre();
-  patchNetwork();
-  patchGroups();
+  patch();
   return new Kafka({
     brokers,
     clientId,

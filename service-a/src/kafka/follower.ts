@@ -4,13 +4,18 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { everyPartitionToEveryMember } from './assigner';
-import { createCursors, type Cursor } from './cursors';
+import { SchemaNeededError } from './avro';
+import { createCursors } from './cursors';
 import { askForEndsOfLog } from './kafkajs-ends-patch';
 import { createLagCommits } from './lag-commits';
-import { createRebuild } from './rebuild';
+import { createRebuild, type HandleAll } from './rebuild';
 import { consumerSettings, superviseConsumer, type Life } from './supervise';
+import { untilKnown } from './until-known';
 
-/** What to do with a record. A record that means nothing is the handler's to count; what it throws is a defect, and ends the process. */
+/**
+ * What to do with a record. A record that means nothing is the handler's to count; one whose schema is not known yet it throws back as a
+ * SchemaNeededError. Anything else that it throws is a defect, and ends the process.
+ */
 export type HandleRecord = (record: { topic: string; partition: number; message: KafkaMessage }) => void;
 
 const MAX_PARTITIONS = 64;
@@ -45,10 +50,16 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
   /** Tells of life, by the reader that read last. */
   let pulse: () => Promise<void> = async () => undefined;
 
-  const handleAll = ({ topic, partition }: Cursor, messages: KafkaMessage[]): void => {
+  const handleAll: HandleAll = ({ topic, partition }, messages) => {
+    let count = 0;
     try {
-      for (const message of messages) handle({ topic, partition, message });
+      for (const message of messages) {
+        handle({ topic, partition, message });
+        count += 1;
+      }
+      return { count };
     } catch (error) {
+      if (error instanceof SchemaNeededError) return { count, needs: error };
       // Thrown here, KafkaJS would fetch the record again, for ever; outside, the process ends with it.
       nextTick(() => {
         throw error;
@@ -76,13 +87,14 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin: onJoine
         resolveOffset((end - 1n).toString());
         return rebuild.add({ cursor, messages, end, pause });
       }
-      for (let from = 0; from < messages.length && !isOver(); from += CHUNK_RECORDS) {
-        const chunk = messages.slice(from, from + CHUNK_RECORDS);
-        handleAll(cursor, chunk);
-        const isLast = from + CHUNK_RECORDS >= messages.length;
-        cursor.next = isLast ? end : BigInt(chunk.at(-1)!.offset) + 1n;
+      for (let from = 0; from < messages.length && !isOver();) {
+        const { count, needs } = handleAll(cursor, messages.slice(from, from + CHUNK_RECORDS));
+        from += count;
+        cursor.next = from === messages.length ? end : BigInt(messages[from]!.offset);
         resolveOffset((cursor.next - 1n).toString());
-        if (!isLast) {
+        if (needs !== undefined) {
+          await untilKnown(needs, messages.slice(from), isOver, pulse);
+        } else if (from < messages.length) {
           await pulse();
           await setImmediate();
         }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SchemaNeededError } from './avro';
 import { withoutOriginalHeaders } from './envelope-text';
 import type { Headers } from './record-headers';
 import { instantOf } from '../utils/timestamp';
@@ -68,8 +69,11 @@ export const canonicalText = ({ orderId, userId, amount, currency, items }: Orde
   orderId, userId, amount, currency, items: items.map(({ productId, quantity, price }) => ({ productId, quantity, price })),
 });
 
-/** The value of a record of `orders`, around an order's canonical text. */
-export const orderCreatedText = ({ eventId, timestamp, order }: { eventId: string; timestamp: string; order: string }): string =>
+/** An ORDER_CREATED event, the order as its canonical text. */
+export type OrderEvent = { eventId: string; timestamp: string; order: string };
+
+/** The value of a record of `orders` as JSON. */
+export const orderCreatedText = ({ eventId, timestamp, order }: OrderEvent): string =>
   `{"eventType":"ORDER_CREATED","eventId":"${eventId}","timestamp":"${timestamp}","data":${order}}`;
 
 export type Failure = { type: string; message: string; retryCount: number; failedAt: string };
@@ -112,7 +116,8 @@ const decodeText = (value: Uint8Array | null): string => {
 
 const parseText = (text: string): unknown => asJson(() => JSON.parse(text) as unknown);
 
-const readJson = (value: Uint8Array | null): unknown => parseText(decodeText(value));
+/** @throws UnreadableRecordError */
+export const readJson = (value: Uint8Array | null): unknown => parseText(decodeText(value));
 
 const jsonOrNothing = (text: string): unknown => {
   try {
@@ -138,15 +143,17 @@ const readOrderEvent = (key: string | null, event: unknown): OrderCreated => {
   return created;
 };
 
+// What the codec decoded, before anything of it can be trusted.
+
 /** @throws UnreadableRecordError */
-export const readOrderCreated = (key: Uint8Array | null, value: Uint8Array | null, headers?: Headers): OrderFact => {
-  const { data, timestamp } = readOrderEvent(key && Buffer.from(key).toString(), readJson(value));
+export const readOrderCreated = (key: Uint8Array | null, event: unknown, headers?: Headers): OrderFact => {
+  const { data, timestamp } = readOrderEvent(key && Buffer.from(key).toString(), event);
   return { kind: 'created', orderId: data.orderId, order: canonicalText(data), createdAt: timestamp, attempts: attemptsOf(headers) };
 };
 
 /** @throws UnreadableRecordError */
-export const readPaymentCompleted = (_key: Uint8Array | null, value: Uint8Array | null): OrderFact => {
-  const { data, timestamp } = parse(paymentCompletedSchema, readJson(value));
+export const readPaymentCompleted = (event: unknown): OrderFact => {
+  const { data, timestamp } = parse(paymentCompletedSchema, event);
   return { kind: 'paid', orderId: data.orderId, paymentId: data.paymentId, at: timestamp };
 };
 
@@ -158,18 +165,25 @@ const readLetter = (value: Uint8Array | null): DeadLetter => {
   return parsed?.success === true ? parsed.data : parse(deadLetterSchema, parseText(text));
 };
 
+/** The original as an event. @throws what is wrong with it */
+const originalOf = ({ originalValue, originalValueEncoding: encoding }: DeadLetter, decodeOrder: (value: Buffer) => unknown): unknown => {
+  if (encoding === 'json') return originalValue;
+  // Exact text keeps its byte order mark, which JSON does not know and readers of bytes drop.
+  return encoding === 'utf8' ? JSON.parse(String(originalValue).replace(/^\uFEFF/, '')) : decodeOrder(Buffer.from(String(originalValue), 'base64'));
+};
+
 /**
  * A dead letter is about an order only if its original was one: rubbish under an order's key says nothing of that order.
+ * @param decodeOrder reads an original that is no text
  * @returns undefined for a dead letter whose original is no order
- * @throws UnreadableRecordError
+ * @throws UnreadableRecordError; SchemaNeededError
  */
-export const readDeadLetter = (_key: Uint8Array | null, value: Uint8Array | null, headers?: Headers): OrderFact | undefined => {
+export const readDeadLetter = (
+  value: Uint8Array | null, headers: Headers | undefined, decodeOrder: (value: Buffer) => unknown,
+): OrderFact | undefined => {
   const letter = readLetter(value);
   try {
-    const { originalValue, originalValueEncoding } = letter;
-    // Exact text keeps its byte order mark, which JSON does not know and readers of bytes drop.
-    const original: unknown = originalValueEncoding === 'utf8' ? JSON.parse(String(originalValue).replace(/^\uFEFF/, '')) : originalValue;
-    const { data, timestamp } = readOrderEvent(letter.originalKey, original);
+    const { data, timestamp } = readOrderEvent(letter.originalKey, originalOf(letter, decodeOrder));
     return {
       kind: 'failed',
       orderId: data.orderId,
@@ -178,7 +192,8 @@ export const readDeadLetter = (_key: Uint8Array | null, value: Uint8Array | null
       attempts: attemptsOf(headers),
       failure: { type: letter.errorType, message: letter.errorMessage, retryCount: letter.retryCount, failedAt: letter.failedAt },
     };
-  } catch {
+  } catch (error) {
+    if (error instanceof SchemaNeededError) throw error;
     return undefined;
   }
 };

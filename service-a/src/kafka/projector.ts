@@ -11,6 +11,7 @@ import { createLocate } from './locate';
 import { createPlaces, holdBack, readFrom, type Place } from './places';
 import { consumerSettings, superviseConsumer, type Life } from './supervise';
 import { createTurns, whileBeating } from './turns';
+import { untilKnown } from './until-known';
 
 const MAX_PARTITIONS = 64;
 /** What a transaction under way may take when the process stops. */
@@ -18,7 +19,7 @@ const STOP_GRACE_MS = 700;
 /** The rest before the next fetch: longer under load, which fills the next batch, and with it the next transaction. */
 const REST = { busyRecords: 8, busyMs: 30, shortMs: 5 };
 
-const NOTHING: Facts = { facts: [], applied: () => undefined };
+const NOTHING: Facts = { count: 0, facts: [], applied: () => undefined };
 
 /** `overtaken`: nothing was applied, and the tables are at `next`, or do not know the partition. */
 type Answer = { kind: 'applied' } | { kind: 'overtaken'; next: bigint | undefined } | undefined;
@@ -102,10 +103,15 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
     // KafkaJS goes on elsewhere when the log was cut off in front of it or is another one: the tables and the broker say what to do.
     if (fetchedFrom(batch) !== place.read) return void reading.find([place]);
     try {
-      for (let at = 0; at < messages.length && !isOver(); at += BATCH_MAX) {
-        const part = messages.slice(at, at + BATCH_MAX);
-        const to = BigInt(at + BATCH_MAX >= messages.length ? batch.lastOffset() : part.at(-1)!.offset) + 1n;
-        const answer = await whileBeating(apply(place, to, read(topic, partition, part), isOver), heartbeat, gaveUp.signal);
+      for (let at = 0; at < messages.length && !isOver();) {
+        const facts = read(topic, partition, messages.slice(at, at + BATCH_MAX));
+        if (facts.needs !== undefined && facts.count === 0) {
+          await untilKnown(facts.needs, messages.slice(at), isOver, heartbeat);
+          continue;
+        }
+        at += facts.count;
+        const to = BigInt(at === messages.length ? batch.lastOffset() : messages[at - 1]!.offset) + 1n;
+        const answer = await whileBeating(apply(place, to, facts, isOver), heartbeat, gaveUp.signal);
         if (answer === undefined || isOver()) return;
         if (answer.kind === 'overtaken') return void follow(reading, place, answer.next);
         place.read = to;

@@ -2,7 +2,9 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import type { Cursor, Cursors } from './cursors';
-import { createTimeOrder } from './time-order';
+import type { SchemaNeededError } from './avro';
+import { createTimeOrder, type Run } from './time-order';
+import { untilKnown } from './until-known';
 
 const RETRY_MS = 1_000;
 const WATCH_INTERVAL_MS = 2_000;
@@ -14,6 +16,9 @@ const CHUNK_RECORDS = 1_000;
 /** What is read of a partition while the state is rebuilt: a batch, and how to hold the partition back. */
 export type ReadAhead = { cursor: Cursor; messages: KafkaMessage[]; end: bigint; pause: () => () => void };
 
+/** Handles records one after the other. @returns how many; not all of them when the next one needs a schema that is not known yet */
+export type HandleAll = (cursor: Cursor, messages: KafkaMessage[]) => { count: number; needs?: SchemaNeededError };
+
 export type Rebuild = ReturnType<typeof createRebuild>;
 
 /**
@@ -23,7 +28,7 @@ export type Rebuild = ReturnType<typeof createRebuild>;
 export const createRebuild = ({ kafka, cursors, handleAll, pulse, logger }: {
   kafka: Pick<Kafka, 'admin'>;
   cursors: Cursors;
-  handleAll: (cursor: Cursor, messages: KafkaMessage[]) => void;
+  handleAll: HandleAll;
   /** Tells the broker of life, between two chunks. */
   pulse: () => Promise<void>;
   logger: Logger;
@@ -37,6 +42,8 @@ export const createRebuild = ({ kafka, cursors, handleAll, pulse, logger }: {
   let done = false;
   let takingTurns = false;
   let stopping = false;
+  /** How often what waits was forgotten. */
+  let clears = 0;
   const elapsed = (): number => (Date.now() - startedAt) / 1_000;
   const behind = (): ReadonlySet<Cursor> => cursors.behind() ?? new Set();
 
@@ -52,6 +59,22 @@ export const createRebuild = ({ kafka, cursors, handleAll, pulse, logger }: {
 
   const isAhead = (cursor: Cursor): boolean => timeOrder.waiting(cursor) * cursors.all().length >= AHEAD_BATCHES;
 
+  /** Handles a run, for as long as it has to wait for schemas. @returns false when it was forgotten meanwhile, to be read again */
+  const handleRun = async ({ partition, messages, next }: Run<Cursor>): Promise<boolean> => {
+    const before = clears;
+    for (let left = messages; ;) {
+      const { count, needs } = handleAll(partition, left);
+      handled += count;
+      left = left.slice(count);
+      if (needs === undefined) break;
+      advance(partition, BigInt(left[0]!.offset));
+      await untilKnown(needs, left, () => stopping || clears > before, () => pulse());
+      if (stopping || clears > before) return false;
+    }
+    advance(partition, next);
+    return true;
+  };
+
   /** Handles what waits, as far as it is known to be next. */
   const takeTurns = async (): Promise<void> => {
     if (takingTurns || done) return;
@@ -59,9 +82,7 @@ export const createRebuild = ({ kafka, cursors, handleAll, pulse, logger }: {
     try {
       let sinceRest = 0;
       for (let run = timeOrder.take(behind(), CHUNK_RECORDS); run !== undefined; run = timeOrder.take(behind(), CHUNK_RECORDS)) {
-        handleAll(run.partition, run.messages);
-        handled += run.messages.length;
-        advance(run.partition, run.next);
+        if (!await handleRun(run)) return;
         if (!isAhead(run.partition)) {
           resumes.get(run.partition)?.();
           resumes.delete(run.partition);
@@ -144,6 +165,7 @@ export const createRebuild = ({ kafka, cursors, handleAll, pulse, logger }: {
     },
     /** What waits is read again from where the cursors stand. */
     clear: (): void => {
+      clears += 1;
       timeOrder.clear();
       resumes.forEach((resume) => resume());
       resumes.clear();

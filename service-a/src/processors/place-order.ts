@@ -1,14 +1,14 @@
-import { canonicalText, orderCreatedText, type Order } from '../kafka/messages';
+import { canonicalText, type Order, type OrderEvent } from '../kafka/messages';
 import { ClaimsFullError, type Claimed, type LogPosition, type OrderStore } from '../store/order-store';
 import type { TraceHeaders } from '../utils/tracing';
 import { statusOf, type OrderEntry, type OrderStatus } from './projection';
 
 /**
- * Publishes an ORDER_CREATED event, given as JSON text, under its order's id. Resolves with its place in the log once all in-sync replicas
+ * Publishes an ORDER_CREATED event under its order's id. Resolves with its place in the log once all in-sync replicas
  * hold it; rejects with QueueFullError or NotAppendedError when the broker certainly does not hold it and never will, else with
  * BrokerUnavailableError. A `trace` travels with it.
  */
-export type PublishOrder = (orderId: string, event: string, trace?: TraceHeaders) => Promise<LogPosition>;
+export type PublishOrder = (orderId: string, event: OrderEvent, trace?: TraceHeaders) => Promise<LogPosition>;
 
 /** The same `orderId` stands for another order already. */
 export class OrderConflictError extends Error {
@@ -80,9 +80,8 @@ export const createPlaceOrder = ({ store, publish, timeoutMs }: {
     if (claimed.kind === 'known') return claimed.status;
     if (claimed.kind === 'conflict') throw new OrderConflictError(orderId);
     const { eventId, timestamp } = claimed;
-    const event = orderCreatedText({ eventId, timestamp, order: text });
     try {
-      const position = await publish(orderId, event, trace);
+      const position = await publish(orderId, { eventId, timestamp, order: text }, trace);
       return statusIn(await store.acknowledge(orderId, position), orderId, text) ?? 'pending';
     } catch (error) {
       if (isCertain(error)) await store.release(orderId);

@@ -1,28 +1,45 @@
 import type { KafkaMessage } from 'kafkajs';
+import { SchemaNeededError } from '../kafka/avro';
 import type { OrderFact } from '../kafka/messages';
 import { traceIdOf } from '../utils/tracing';
 import type { Trail } from '../utils/trail';
 import type { OrderStatus } from './projection';
+import type { Span } from '../utils/tracing';
 import { createRecordReader, type RecordReaderDeps } from './read-record';
 
 export type Facts = {
+  /** So many records were read. */
+  readonly count: number;
+  /** Why not all of them: what the next one is waiting for. */
+  readonly needs?: SchemaNeededError | undefined;
   /** What the records say of orders, in their order. */
   readonly facts: readonly { readonly offset: string; readonly fact: OrderFact }[];
   /** Tells of each of them, once they are applied. */
   readonly applied: (changed: readonly { readonly orderId: string; readonly status: OrderStatus }[]) => void;
 };
 
-/** Reads what the records of a batch say. */
+/** Reads what the records of a batch say, up to the first one whose schema is not known yet. */
 export const createFactReader = ({ trail, ...deps }: RecordReaderDeps & { trail: Pick<Trail, 'log'> }) => {
   const { onRecord } = deps;
   const { factOf, spanOf } = createRecordReader(deps);
 
   return (topic: string, partition: number, messages: readonly KafkaMessage[]): Facts => {
-    const read = messages.flatMap((message) => {
-      const fact = factOf(topic, partition, message);
-      return fact === undefined ? [] : [{ offset: message.offset, fact, span: fact.kind === 'created' ? undefined : spanOf(topic, partition, message) }];
-    });
+    const read: { offset: string; fact: OrderFact; span: Span | undefined }[] = [];
+    let count = 0;
+    let needs: SchemaNeededError | undefined;
+    try {
+      for (const message of messages) {
+        const fact = factOf(topic, partition, message);
+        if (fact !== undefined) read.push({ offset: message.offset, fact, span: fact.kind === 'created' ? undefined : spanOf(topic, partition, message) });
+        count += 1;
+      }
+    } catch (error) {
+      if (!(error instanceof SchemaNeededError)) throw error;
+      needs = error;
+    }
     return {
+      count,
+      needs,
       facts: read,
       applied: (changed) => {
         const statuses = new Map(changed.map(({ orderId, status }) => [orderId, status]));

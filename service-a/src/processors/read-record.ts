@@ -1,4 +1,5 @@
 import type { KafkaMessage } from 'kafkajs';
+import type { Codec } from '../kafka/codec';
 import { readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError, type OrderFact } from '../kafka/messages';
 import { positionAttributes, recordAttributes } from '../kafka/span-attributes';
 import type { Logger } from '../utils/logger';
@@ -10,6 +11,7 @@ export type FoldOutcome = 'applied' | 'unchanged' | 'unreadable';
 type Read = (key: Buffer | null, value: Buffer | null, headers?: KafkaMessage['headers']) => OrderFact | undefined;
 
 export type RecordReaderDeps = {
+  codec: Pick<Codec, 'readOrder' | 'readPayment'>;
   topics: { orders: string; payments: string; deadLetters: string };
   /** Of the consumer that delivers the records. */
   groupId: string;
@@ -20,11 +22,11 @@ export type RecordReaderDeps = {
 };
 
 /** Reads what a record says of an order, whatever holds the orders. */
-export const createRecordReader = ({ topics, groupId, onRecord, startSpan, logger }: RecordReaderDeps) => {
+export const createRecordReader = ({ codec, topics, groupId, onRecord, startSpan, logger }: RecordReaderDeps) => {
   const readers = new Map<string, Read>([
-    [topics.orders, readOrderCreated],
-    [topics.payments, readPaymentCompleted],
-    [topics.deadLetters, readDeadLetter],
+    [topics.orders, (key, value, headers) => readOrderCreated(key, codec.readOrder(value), headers)],
+    [topics.payments, (_key, value) => readPaymentCompleted(codec.readPayment(value))],
+    [topics.deadLetters, (_key, value, headers) => readDeadLetter(value, headers, codec.readOrder)],
   ]);
   let unreadable = 0;
 
@@ -32,7 +34,7 @@ export const createRecordReader = ({ topics, groupId, onRecord, startSpan, logge
     /**
      * One that cannot be read is counted, logged and skipped.
      * @returns undefined when it says nothing of an order; then `onRecord` has been told
-     * @throws what is no fault of the record
+     * @throws SchemaNeededError; what is no fault of the record
      */
     factOf: (topic: string, partition: number, { key, value, headers, offset }: KafkaMessage): OrderFact | undefined => {
       try {

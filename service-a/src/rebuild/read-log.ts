@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
 import { askEnds, type LogEnds } from '../kafka/log-ends';
+import type { Codec } from '../kafka/codec';
 import { createProjector } from '../kafka/projector';
 import { createFactReader } from '../processors/read-facts';
 import { CHANGES_KEPT, type Batch } from '../store/postgres/types';
@@ -14,10 +15,11 @@ const SHOW_MS = 200;
 export type Topics = { orders: string; payments: string; deadLetters: string };
 
 /** Reads the whole log into fresh tables, in a group of its own, and goes on following it until it is stopped. */
-export const createLogCopy = ({ kafka, groupId, topics, fresh, onRestart, logger }: {
+export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart, logger }: {
   kafka: Kafka;
   /** A group of its own. */
   groupId: string;
+  codec: Codec;
   topics: Topics;
   fresh: Pick<FreshTables, 'applyBatch' | 'startPartition' | 'positions' | 'behind'>;
   /** As of `superviseConsumer`. */
@@ -31,6 +33,7 @@ export const createLogCopy = ({ kafka, groupId, topics, fresh, onRestart, logger
   let read = 0;
   let unreadable = 0;
   const readFacts = createFactReader({
+    codec,
     topics,
     groupId,
     onRecord: (_topic, outcome) => {

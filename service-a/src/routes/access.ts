@@ -1,7 +1,9 @@
 import type { Request, RequestHandler } from 'express';
 import type { FindHolder, Holder } from '../utils/tokens';
 import { Problem } from './problem';
-import { createRateLimit } from './rate-limit';
+
+/** The name of whoever asks, if they have shown a token. */
+export type NameOf = (req: Request) => string | undefined;
 
 /** What a machine asks that has no token: whether the service lives, and its figures, which tell of no order. */
 const OPEN = new Set(['/health', '/ready', '/metrics']);
@@ -30,16 +32,14 @@ const refusalOf = ({ method }: Request, token: string | undefined, holder: Holde
 
 /**
  * Stands before all that is not open to everybody: lets through who shows a token with the right to it, if tokens are asked for, and no
- * more of each client than `ratePerMinute` requests. Bodies are not read here.
+ * more of each client than the limit allows, if there is one. Bodies are not read here.
  */
-export const accessGuard = ({ findHolder, ratePerMinute }: {
+export const accessGuard = ({ findHolder, limitBy }: {
   findHolder: FindHolder | undefined;
-  ratePerMinute: number | undefined;
+  limitBy?: ((nameOf: NameOf) => RequestHandler) | undefined;
 }): RequestHandler => {
   const holders = new WeakMap<Request, Holder>();
-  const limit: RequestHandler = ratePerMinute === undefined
-    ? (_req, _res, next) => next()
-    : createRateLimit({ perMinute: ratePerMinute, nameOf: (req) => holders.get(req)?.name });
+  const limit: RequestHandler = limitBy?.((req) => holders.get(req)?.name) ?? ((_req, _res, next) => next());
   return (req, res, next) => {
     if (OPEN.has(req.path)) {
       next();

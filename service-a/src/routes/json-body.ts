@@ -12,7 +12,7 @@ const listOf = (header: string | undefined): string[] =>
 
 const checkHeaders = ({ headers }: IncomingMessage, limitBytes: number): void => {
   const type = headers['content-type'] ?? '';
-  if (!JSON_TYPE.test(type)) throw new Problem(415, 'Send the order as application/json.');
+  if (!JSON_TYPE.test(type)) throw new Problem(415, 'Send the body as application/json.');
   const charset = CHARSET.exec(type)?.[1]?.toLowerCase() ?? 'utf-8';
   if (charset !== 'utf-8' && charset !== 'utf8') throw new Problem(415, 'The charset is not supported: send UTF-8.');
   if (listOf(headers['content-encoding']).some((coding) => coding !== 'identity')) throw new Problem(415, 'The content encoding is not supported.');

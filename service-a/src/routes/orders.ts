@@ -1,6 +1,6 @@
 import { Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { v4 as uuid } from 'uuid';
-import { orderRequestSchema, uuidSchema } from '../kafka/messages';
+import { uuidSchema, type orderRequestSchema } from '../kafka/messages';
 import { listOrders } from '../processors/list-orders';
 import { BrokerUnavailableError, NotAppendedError, OrderConflictError, QueueFullError, type PlaceOrder } from '../processors/place-order';
 import { statusOf, viewOf, type OrderEntry } from '../processors/projection';
@@ -22,6 +22,8 @@ export type OrderRoutesDeps = {
   streams: Pick<Streams, 'open'>;
   /** False while the state is being rebuilt from the log: until then no answer about an order would be true. */
   caughtUp: () => boolean;
+  /** What a body has to be. */
+  orderRequest: Pick<typeof orderRequestSchema, 'safeParse'>;
   bodyLimitBytes: number;
   /** Hears of each order that was posted and not accepted. */
   onRejected: (reason: RejectReason) => void;
@@ -57,7 +59,7 @@ const handled = (handler: (req: Request, res: Response) => Promise<void>): Reque
 
 /** Orders: placing, reading, listing, waiting for one, and streams of what happens to them. */
 export const orderRoutes = ({
-  placeOrder, store, waiters, streams, caughtUp, bodyLimitBytes, onRejected, startSpan, answer, beginEvents,
+  placeOrder, store, waiters, streams, caughtUp, orderRequest, bodyLimitBytes, onRejected, startSpan, answer, beginEvents,
 }: OrderRoutesDeps & {
   answer: Answer;
   beginEvents: BeginEvents;
@@ -102,7 +104,7 @@ export const orderRoutes = ({
       const end = (status: number, error?: unknown): void => span.end({ 'http.response.status_code': status }, error);
       try {
         requireState();
-        const parsed = orderRequestSchema.safeParse(await readJsonBody(req, res, bodyLimitBytes));
+        const parsed = orderRequest.safeParse(await readJsonBody(req, res, bodyLimitBytes));
         if (!parsed.success) throw invalid('The body is not a valid order.', parsed.error);
         orderId = parsed.data.orderId ?? uuid();
         const status = await placeOrder({ ...parsed.data, orderId }, span.trace);

@@ -12,8 +12,9 @@ type ReaderDeps = Parameters<typeof createLogReader>[0];
 type FollowerDeps = Parameters<typeof createFollower>[0];
 
 /** The store in memory, and what keeps it at the state of the log: topics are read from their beginning at each start, then followed. */
-export const createMemoryLog = ({ bounds, topics, kafka, groupId, onRecord, onJoin, onRestart, tracer, trail, logger }: {
+export const createMemoryLog = ({ bounds, codec, topics, kafka, groupId, onRecord, onJoin, onRestart, tracer, trail, logger }: {
   bounds: Parameters<typeof createMemoryStore>[0];
+  codec: ReaderDeps['codec'];
   topics: ReaderDeps['topics'];
   kafka: Kafka;
   groupId: string;
@@ -27,6 +28,7 @@ export const createMemoryLog = ({ bounds, topics, kafka, groupId, onRecord, onJo
   const store = createMemoryStore(bounds);
   const feed = createFeed({ positions: () => follower.positions(), unmet: store.unmet });
   const { handle } = createLogReader({
+    codec,
     topics,
     groupId,
     store,

@@ -14,11 +14,12 @@ type StoreDeps = Parameters<typeof createPostgresStore>[0];
 
 /** The store in PostgreSQL and this replica's part in keeping it at the state of the log. */
 export const createPostgresLog = ({
-  url, keepDays, topics, kafka, groupId, onRecord, onJoin, onRestart, watch, wanted, tracer, trail, logger,
+  url, keepDays, codec, topics, kafka, groupId, onRecord, onJoin, onRestart, watch, wanted, tracer, trail, logger,
 }: {
   url: string;
   /** As of `createPostgresStore`. */
   keepDays: number | undefined;
+  codec: ReaderDeps['codec'];
   topics: ReaderDeps['topics'];
   kafka: Kafka;
   groupId: string;
@@ -39,6 +40,7 @@ export const createPostgresLog = ({
   const progress = createTableProgress({ kafka, topics: topicNames, positions: tables.positions, logger });
   watch.ask({ behind: progress.behind, pools: tables.pools });
   const readFacts = createFactReader({
+    codec,
     topics,
     groupId,
     onRecord,

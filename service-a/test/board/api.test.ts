@@ -1,4 +1,5 @@
-import { fetchOrder, fetchPage, postOrder, ProblemError, UnreachableError } from '../../board/api.ts';
+import { fetchOrder, fetchPage, postOrder } from '../../board/api.ts';
+import { ProblemError, UnreachableError } from '../../board/http.ts';
 import { aView } from './builders';
 
 const { signal } = new AbortController();
@@ -53,10 +54,10 @@ test('When there is no room, then it is told how long to wait', async () => {
 
 test('When something else than service-a answers, then that is told by its number', async () => {
   answering(() => new Response('<html>', { status: 502 }));
-  await expect(postOrder({}, signal)).rejects.toThrow(new ProblemError(502, 'service-a answered 502.', [], undefined));
+  await expect(postOrder({}, signal)).rejects.toThrow(new ProblemError(502, 'The service answered 502.', [], undefined));
 });
 
-test('When there is no answer, then service-a cannot be reached', async () => {
+test('When there is no answer, then the service cannot be reached', async () => {
   answering(() => { throw new TypeError('fetch failed'); });
   await expect(postOrder({}, signal)).rejects.toThrow(UnreachableError);
 });

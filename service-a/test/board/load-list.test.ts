@@ -1,4 +1,5 @@
-import { UnreachableError, type Page } from '../../board/api.ts';
+import type { Page } from '../../board/api.ts';
+import { UnreachableError } from '../../board/http.ts';
 import { loadList } from '../../board/load-list.ts';
 import { createStore } from '../../board/store.ts';
 import { orderIdOf } from '../support/builders';

@@ -1,4 +1,4 @@
-import { isCounts, isOrder } from '../../board/order.ts';
+import { isCounts, isOrder, isResumed } from '../../board/order.ts';
 import { aCompleted, aFailed, aView } from './builders';
 
 test.each([aView(), aCompleted(), aFailed()])('When an order is $status, then it is one', (order) => {
@@ -17,4 +17,8 @@ test.each([
 
 test('When a state is not counted, then it is no count', () => {
   expect([isCounts({ pending: 1, completed: 2, failed: 3 }), isCounts({ pending: 1 })]).toEqual([true, false]);
+});
+
+test('When the stream does not say that it was resumed, then changes may have been missed', () => {
+  expect([{ resumed: true }, { resumed: false }, {}, undefined].map(isResumed)).toEqual([true, false, false, false]);
 });

@@ -1,4 +1,4 @@
-import { ProblemError, UnreachableError } from '../../board/api.ts';
+import { ProblemError, UnreachableError } from '../../board/http.ts';
 import { backoffMs, patiently, pause } from '../../board/patience.ts';
 
 const { signal } = new AbortController();

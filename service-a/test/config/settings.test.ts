@@ -231,7 +231,7 @@ describe('.env.example', () => {
     const service = read('docker-compose.yml').split(/^ {2}(?=\S)/m).find((part) => part.startsWith(`${parseEnv({}).KAFKA_CLIENT_ID}:`)) ?? '';
     // The address of a database, how to come in at a secure broker, and who may ask, are set by the overlays that start or mount them.
     const left = ['KAFKA_CLIENT_ID', 'KAFKA_GROUP_ID', 'ORDERS_TOPIC', 'PAYMENTS_TOPIC', 'DLT_TOPIC', 'DATABASE_URL', 'API_TOKENS_FILE'];
-    const isLeft = (name: string): boolean => left.includes(name) || /_(SSL|SASL)_/.test(name);
+    const isLeft = (name: string): boolean => left.includes(name) || /_(SSL|SASL)_|^SCHEMA_REGISTRY_/.test(name);
     const set = [...service.matchAll(/^ {6}([A-Z_]+): /gm)].map((match) => match[1]!);
     expect(set.sort()).toEqual(Object.keys(envSchema.shape).filter((name) => !isLeft(name)).sort());
   });

@@ -1,8 +1,15 @@
-import {
-  canonicalText, orderCreatedText, orderRequestSchema, readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError,
-} from '../../src/kafka/messages';
+import * as messages from '../../src/kafka/messages';
+import type { Headers } from '../../src/kafka/record-headers';
 import { anOrder, anOrderCreated, orderIdOf } from '../support/builders';
 import { sample } from '../support/fakes';
+
+const { canonicalText, orderCreatedText, orderRequestSchema, readJson, UnreadableRecordError } = messages;
+
+// As the codec has it for JSON.
+const readOrderCreated = (key: Buffer | null, value: Buffer | null, headers?: Headers) =>
+  messages.readOrderCreated(key, readJson(value), headers);
+const readPaymentCompleted = (_key: Buffer | null, value: Buffer | null) => messages.readPaymentCompleted(readJson(value));
+const readDeadLetter = (_key: Buffer | null, value: Buffer | null, headers?: Headers) => messages.readDeadLetter(value, headers, readJson);
 
 const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const keyOf = (orderId: string): Buffer => Buffer.from(orderId);

@@ -48,6 +48,7 @@ const someTables = () => {
 };
 
 const readFacts = (_topic: string, _partition: number, messages: readonly KafkaMessage[]): Facts => ({
+  count: messages.length,
   facts: messages.map(({ offset, key }) => ({ offset, fact: { kind: 'paid', orderId: key!.toString(), paymentId: 'p', at: 'now' } })),
   applied: () => undefined,
 });

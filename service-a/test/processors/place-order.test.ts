@@ -1,5 +1,5 @@
 import { BrokerUnavailableError, createPlaceOrder, NotAppendedError, OrderConflictError, QueueFullError } from '../../src/processors/place-order';
-import { canonicalText } from '../../src/kafka/messages';
+import { canonicalText, orderCreatedText, type OrderEvent } from '../../src/kafka/messages';
 import { createMemoryStore } from '../../src/store/memory';
 import { StoreUnavailableError, type LogPosition } from '../../src/store/order-store';
 import { anOrder, created, failed, orderIdOf, paid, type OrderCreated } from '../support/builders';
@@ -11,9 +11,9 @@ const aCounter = ({ timeoutMs = 1_000, claimsMax = 100, claimsMaxBytes = 1_000_0
   const events: OrderCreated[] = [];
   const acks: Deferred<void>[] = [];
   const store = createMemoryStore({ max: 100, claimsMax, claimsMaxBytes });
-  const publish = async (_orderId: string, event: string): Promise<LogPosition> => {
+  const publish = async (_orderId: string, event: OrderEvent): Promise<LogPosition> => {
     const ack = deferred();
-    const offset = String(100 + events.push(JSON.parse(event) as OrderCreated));
+    const offset = String(100 + events.push(JSON.parse(orderCreatedText(event)) as OrderCreated));
     acks.push(ack);
     await ack.promise;
     return { partition: 0, offset };

@@ -1,8 +1,10 @@
 import { createApp } from '../../src/app';
+import { orderCreatedText, orderRequestSchema, type OrderEvent } from '../../src/kafka/messages';
 import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-order';
 import { createStreams } from '../../src/processors/streams';
 import { createWaiters } from '../../src/processors/waiters';
-import type { BoardFile } from '../../src/routes/board';
+import type { OrderRoutesDeps } from '../../src/routes/orders';
+import type { PageFile } from '../../src/routes/static-page';
 import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
 import type { LogPosition } from '../../src/store/order-store';
 import type { OrderCreated } from './builders';
@@ -20,15 +22,16 @@ export const anApp = (differences: {
   caughtUp?: boolean;
   checks?: Record<string, boolean>;
   corsOrigins?: string[];
-  board?: BoardFile[];
+  board?: PageFile[];
   findHolder?: FindHolder;
   ratePerMinute?: number;
+  orderRequest?: OrderRoutesDeps['orderRequest'];
 } = {}) => {
-  const { caughtUp = true, checks = {}, corsOrigins = ['*'], board = [], store = createMemoryStore({ max: 100 }), ...others } = differences;
+  const { caughtUp = true, checks = {}, corsOrigins = ['*'], board = [], orderRequest = orderRequestSchema, store = createMemoryStore({ max: 100 }), ...others } = differences;
   const published: OrderCreated[] = [];
   const traces: (TraceHeaders | undefined)[] = [];
-  const publish = async (_orderId: string, event: string, trace?: TraceHeaders): Promise<LogPosition> => {
-    published.push(JSON.parse(event) as OrderCreated);
+  const publish = async (_orderId: string, event: OrderEvent, trace?: TraceHeaders): Promise<LogPosition> => {
+    published.push(JSON.parse(orderCreatedText(event)) as OrderCreated);
     traces.push(trace);
     return { partition: 1, offset: String(published.length) };
   };
@@ -44,7 +47,7 @@ export const anApp = (differences: {
     metrics,
     findHolder: others.findHolder, ratePerMinute: others.ratePerMinute,
     board, placeOrder, store, waiters, streams, corsOrigins, logger,
-    caughtUp: () => caughtUp, checks: () => checks, bodyLimitBytes: 262_144,
+    caughtUp: () => caughtUp, checks: () => checks, orderRequest, bodyLimitBytes: 262_144,
   });
   return { app, store, tell: tellerOf(store), published, lines, waiters, streams, metrics, spans, traces };
 };

@@ -1,7 +1,8 @@
 import dotenv from 'dotenv';
 import { z } from 'zod';
-import { commonSettings, groupId, integer, name, parseSettings, securityOf, share } from './settings';
+import { choice, commonSettings, groupId, integer, name, parseSettings, securityOf, share } from './settings';
 
+export { registryOf } from './registry';
 export { InvalidEnvironmentError, securityOf, tracesUrlOf } from './settings';
 
 /** Basic authentication of an address is sent as it reads decoded. */
@@ -15,6 +16,9 @@ const canDecode = (url: string): boolean => {
   }
 };
 const gatewayUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).refine(canDecode, 'has credentials that are not percent-encoded');
+
+/** Where a browser is sent. */
+const webAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
 /** Every setting of the service with its default; `.env.example` documents them and is tested against this schema. */
 export const envSchema = z.object({
@@ -34,6 +38,11 @@ export const envSchema = z.object({
   DLT_SASL_USERNAME: name.optional(),
   DLT_SASL_PASSWORD_FILE: z.string().optional(),
   REDRIVE_MAX: integer(0, 1_000_000).default(3),
+  OPERATOR_PAGE: choice('on', 'off').transform((word) => word === 'on').default(false),
+  DEAD_LETTERS_MAX_BYTES: integer(1_048_576, 2_147_483_647).default(50_331_648),
+  API_TOKENS_FILE: z.string().optional(),
+  BOARD_URL: webAddress.optional(),
+  TRACES_PAGE_URL: webAddress.optional(),
 });
 
 export type Env = z.output<typeof envSchema>;

@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
 
-/** Which dead letters: those for which everything given holds. Times are milliseconds since 1970; `until` itself is too late. */
-export type Filter = { type?: string; order?: string; since?: number; until?: number };
+/**
+ * Which dead letters: those for which everything given holds. Times are milliseconds since 1970; `until` itself is too late. The type null
+ * is that of what cannot be read.
+ */
+export type Filter = { type?: string | null; order?: string; since?: number; until?: number };
 
 /** Where a dead letter lies in the dead-letter topic. */
 export type Position = { partition: number; offset: bigint };
@@ -9,15 +12,16 @@ export type Position = { partition: number; offset: bigint };
 export type ListCommand = { name: 'list'; filter: Filter; limit: number; json: boolean };
 export type ShowCommand = { name: 'show'; position: Position; json: boolean };
 export type StatsCommand = { name: 'stats'; filter: Filter; json: boolean };
-export type RedriveCommand = {
-  name: 'redrive';
-  position: Position | undefined;
+/** Which dead letters to put back, and how. */
+export type RedriveRequest = {
+  /** Of those that match the filter, the ones at these; without it all of them. */
+  positions: Position[] | undefined;
   filter: Filter;
   dryRun: boolean;
   /** The most to put back in a second. */
   rate: number;
-  yes: boolean;
 };
+export type RedriveCommand = RedriveRequest & { name: 'redrive'; yes: boolean };
 export type Command = { name: 'help'; text: string } | ListCommand | ShowCommand | StatsCommand | RedriveCommand;
 
 /** The command line cannot be understood; the message says why, and how it is used. */
@@ -113,7 +117,8 @@ const readers: Record<Name, (args: string[], now: number) => Command> = {
     if (chosenBy === 0) throw new Error('which ones? Give a PARTITION:OFFSET, a filter, or --all');
     if (chosenBy > 1) throw new Error('give either a PARTITION:OFFSET, or filters, or --all');
     const rate = values.rate === undefined ? Infinity : readCount('--rate', values.rate);
-    return { name: 'redrive', position, filter, dryRun: values['dry-run'], rate, yes: values.yes };
+    const positions = position && [position];
+    return { name: 'redrive', positions, filter, dryRun: values['dry-run'], rate, yes: values.yes };
   },
 };
 

@@ -2,6 +2,8 @@ import { originalOf, readDeadLetter, UnreadableDeadLetterError, type DeadLetter 
 import type { LogRecord } from '../kafka/log-reader';
 import { blockOf, eachHeader, type Headers } from '../kafka/record-headers';
 import { redriveCountOf } from '../kafka/redrive-headers';
+import type { Decoded } from './decode';
+import type { Candidate } from './redrive';
 import { isoOf, positionOf, textOf, type Summary, type TypeCount } from './summary';
 
 const MAX_CELL_CHARACTERS = 60;
@@ -33,6 +35,10 @@ export const statisticsText = (types: TypeCount[]): string => table(
   types.map(({ errorType, count, oldest, newest }) => [errorType ?? UNREADABLE, count, oldest, newest]),
 );
 
+/** What a dry run says of one. */
+export const verdictText = (position: string, { order, redriveCount }: Candidate, reason: string | undefined): string =>
+  `${position}  ${cell(order ?? '-')}  ${reason === undefined ? `would be put back, redrive ${redriveCount + 1}` : `would be skipped: ${reason}`}`;
+
 /** One JSON document a line. */
 export const jsonLines = (documents: unknown[]): string => documents.map((document) => JSON.stringify(document)).join('\n');
 
@@ -57,7 +63,7 @@ type Detail = {
   key: string | null;
   redriveCount: number;
   headers: ShownHeader[];
-} & ({ deadLetter: DeadLetter } | { unreadable: string; value: string | null });
+} & ({ deadLetter: DeadLetter } & Decoded | { unreadable: string; value: string | null });
 
 export const detailOf = (record: LogRecord): Detail => {
   const { key, value, headers, timestamp } = record.message;
@@ -76,14 +82,21 @@ export const detailOf = (record: LogRecord): Detail => {
   }
 };
 
-const originalText = (letter: DeadLetter): string => {
+const originalText = (letter: DeadLetter, { decoded }: Decoded): string => {
   try {
+    if (decoded !== undefined) return JSON.stringify(decoded, null, 2);
     if (letter.originalValueEncoding === 'json') return JSON.stringify(letter.originalValue, null, 2);
+    if (letter.originalValueEncoding === 'base64') return `base64:${String(letter.originalValue)}`;
     const { value } = originalOf(letter);
     return value === null ? '(none)' : textOf(value);
   } catch {
     return '(nested too deep to be shown)';
   }
+};
+
+const kindOf = ({ deadLetter, decoded, notDecoded }: { deadLetter: DeadLetter } & Decoded): string => {
+  if (decoded !== undefined) return 'Avro';
+  return notDecoded === undefined ? deadLetter.originalValueEncoding : `Avro, cannot be shown as an event: ${notDecoded}`;
 };
 
 const fields = (entries: [name: string, text: string | number][]): string[] => entries.map(([name, text]) => `${name.padEnd(10)}  ${text}`);
@@ -113,7 +126,7 @@ export const detailText = (detail: Detail): string => {
       ['original', `${letter.originalTopic} ${letter.originalPartition}:${letter.originalOffset}`],
     ]),
     ...shownHeaders,
-    '', `original (${letter.originalValueEncoding})`, originalText(letter),
+    '', `original (${kindOf(detail)})`, originalText(letter, detail),
     '', 'stack', letter.errorStack,
   ].join('\n'));
 };

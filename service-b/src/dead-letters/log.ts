@@ -1,6 +1,11 @@
 import type { HandleRecord, LogReader, LogRecord, Range } from '../kafka/log-reader';
 import type { Position } from './command';
 
+/** There is no record at a position, or not any more. */
+export class NothingThereError extends Error {
+  override readonly name = 'NothingThereError';
+}
+
 export type Log = ReturnType<typeof createLog>;
 
 /** The topics, as the commands read them; everything read ends with the reason of `signal` once that aborts. */
@@ -10,11 +15,17 @@ export const createLog = ({ reader: { rangesOf, read }, progress, signal }: {
   signal: AbortSignal;
 }) => ({
   rangesOf,
-  /** The range of one position. */
-  rangeAt: async (topic: string, { partition, offset }: Position): Promise<Range> => {
-    const held = (await rangesOf(topic)).some((range) => range.partition === partition && range.from <= offset && offset < range.to);
-    if (!held) throw new Error(`there is nothing at ${partition}:${offset} of ${topic}`);
-    return { topic, partition, from: offset, to: offset + 1n };
+  /** Of each partition what the positions lie in, from the first to the last of them. @throws NothingThereError */
+  rangesAt: async (topic: string, positions: Position[]): Promise<Range[]> => {
+    const held = await rangesOf(topic);
+    const found = new Map<number, Range>();
+    for (const { partition, offset } of positions) {
+      const isThere = held.some((range) => range.partition === partition && range.from <= offset && offset < range.to);
+      if (!isThere) throw new NothingThereError(`there is nothing at ${partition}:${offset} of ${topic}`);
+      const { from, to } = found.get(partition) ?? { from: offset, to: offset };
+      found.set(partition, { topic, partition, from: offset < from ? offset : from, to: offset >= to ? offset + 1n : to });
+    }
+    return [...found.values()];
   },
   read: (ranges: Range[], handle: HandleRecord): Promise<void> => read(ranges, handle, signal),
   /** Reads, and says how far it is. */

@@ -1,5 +1,6 @@
 import type { LogRecord } from '../kafka/log-reader';
 import type { Filter, ListCommand, ShowCommand, StatsCommand } from './command';
+import type { DecodeOriginal } from './decode';
 import { detailOf, detailText, jsonLines, listText, statisticsText } from './format';
 import type { Log } from './log';
 import { createNewest, createStatistics, matches, summaryOf, type Summary } from './summary';
@@ -34,12 +35,13 @@ export const stats = async (log: Log, topic: string, { filter, json }: StatsComm
   return { text: json ? jsonLines(types) : statisticsText(types) };
 };
 
-export const show = async (log: Log, topic: string, { position, json }: ShowCommand): Promise<Found> => {
+export const show = async (log: Log, topic: string, { position, json }: ShowCommand, decode: DecodeOriginal): Promise<Found> => {
   let found: LogRecord | undefined;
-  await log.read([await log.rangeAt(topic, position)], (record) => {
+  await log.read(await log.rangesAt(topic, [position]), (record) => {
     found = record;
   });
   if (found === undefined) throw new Error(`there is nothing at ${position.partition}:${position.offset} of ${topic} any more`);
-  const detail = detailOf(found);
+  const read = detailOf(found);
+  const detail = 'deadLetter' in read ? { ...read, ...await decode(read.deadLetter) } : read;
   return { text: json ? jsonLines([detail]) : detailText(detail) };
 };

@@ -3,8 +3,7 @@ import { withTrace } from '../kafka/header-changes';
 import type { LogRecord, Range } from '../kafka/log-reader';
 import { letterIdOf, markOf, withMark } from '../kafka/redrive-headers';
 import { traceOf } from '../utils/tracing';
-import type { RedriveCommand } from './command';
-import { cell } from './format';
+import type { RedriveRequest } from './command';
 import type { Log } from './log';
 import { createSender, type Send } from './sender';
 import { matches, orderOf, positionOf, summaryAndLetterOf } from './summary';
@@ -49,19 +48,18 @@ const keyOf = ({ message: { key } }: LogRecord): string | undefined => key?.toSt
 const isMarkOf = ({ letter, key }: Candidate, record: LogRecord): boolean =>
   keyOf(record) === key && markOf(record.message.headers)?.letter === letter;
 
-const verdictText = (position: string, { order, redriveCount }: Candidate, reason: string | undefined): string =>
-  `${position}  ${cell(order ?? '-')}  ${reason === undefined ? `would be put back, redrive ${redriveCount + 1}` : `would be skipped: ${reason}`}`;
-
 /** No more of a letter than is needed: its value is read again when it is put back. */
 const originalPlaceOf = ({ originalTopic, originalPartition, originalOffset }: DeadLetter): Candidate['original'] =>
   ({ originalTopic, originalPartition, originalOffset });
 
 /** The dead letters that were asked for, and when the oldest was appended, in milliseconds since 1970. */
-const choose = async (log: Log, topic: string, { position, filter }: Pick<RedriveCommand, 'position' | 'filter'>) => {
-  const ranges = position === undefined ? await log.rangesOf(topic, filter.since) : [await log.rangeAt(topic, position)];
+const choose = async (log: Log, topic: string, { positions, filter }: Pick<RedriveRequest, 'positions' | 'filter'>) => {
+  const ranges = positions === undefined ? await log.rangesOf(topic, filter.since) : await log.rangesAt(topic, positions);
+  const wanted = positions && new Set(positions.map(({ partition, offset }) => `${partition}:${offset}`));
   const chosen = new Map<string, Candidate>();
   let oldest = Infinity;
   await log.scan(ranges, (record) => {
+    if (wanted?.has(positionOf(record)) === false) return;
     const { summary, letter } = summaryAndLetterOf(record);
     if (!matches(filter, summary)) return;
     const { partition, message: { offset, timestamp, value } } = record;
@@ -108,11 +106,15 @@ const spansOf = (topic: string, candidates: Candidates): Range[] => {
   return [...spans.values()];
 };
 
-export type Outcome = {
+/** What is to happen. */
+export type Plan = {
   chosen: number;
   /** How many for each reason. */
-  skipped: Map<string, number>;
+  skipped: ReadonlyMap<string, number>;
   toPutBack: number;
+};
+
+export type Outcome = Plan & {
   putBack: number;
   /** Positions of what cannot be put back: the topic does not take it. */
   refused: string[];
@@ -124,20 +126,23 @@ export type Outcome = {
  * Puts the originals of dead letters back on `orders`, each with a mark: the count of its redrives and the dead letter it came from.
  * A later run finds that mark in the log: whatever ends this one, it can be run again.
  */
-export const createRedrive = ({ log, topics, max, send, confirm, print, progress, signal }: {
+export const createRedrive = ({ log, topics, max, send, confirm, judged, putBack: told, signal }: {
   log: Log;
   topics: Topics;
   max: number;
   send: Send;
-  /** Whether to go on with so many. */
-  confirm: (count: number) => Promise<boolean>;
-  print: (line: string) => void;
-  progress: (text: string) => void;
+  /** Whether to go on with it. */
+  confirm: (plan: Plan) => Promise<boolean>;
+  /** Hears in a dry run of each that was chosen, and why it is skipped, if it is. */
+  judged: (position: string, candidate: Candidate, reason: string | undefined) => void;
+  /** Hears of each that is back on the topic, and how many are by now. */
+  putBack: (position: string, count: number, plan: Plan) => void;
   signal: AbortSignal;
 }) => {
   const putBack = async (taken: Candidates, rate: number, outcome: Outcome): Promise<void> => {
     const refuse = (position: string): void => void outcome.refused.push(position);
-    const sender = createSender({ send, rate, refuse, signal });
+    const count = (position: string): void => told(position, outcome.putBack += 1, outcome);
+    const sender = createSender({ send, rate, putBack: count, refuse, signal });
 
     const take = async ({ message }: LogRecord, position: string, candidate: Candidate, beat: () => Promise<void>): Promise<void> => {
       const { letter, redriveCount } = candidate;
@@ -151,7 +156,6 @@ export const createRedrive = ({ log, topics, max, send, confirm, print, progress
         if (!(error instanceof UnreadableDeadLetterError)) throw error;
         refuse(position);
       }
-      progress(`${sender.sent()} of ${taken.size} put back`);
     };
 
     try {
@@ -164,11 +168,10 @@ export const createRedrive = ({ log, topics, max, send, confirm, print, progress
     } catch (error) {
       outcome.stopped = error;
     }
-    outcome.putBack = sender.sent();
   };
 
-  return async ({ position, filter, dryRun, rate }: RedriveCommand): Promise<Outcome> => {
-    const { chosen, oldest } = await choose(log, topics.deadLetters, { position, filter });
+  return async ({ positions, filter, dryRun, rate }: RedriveRequest): Promise<Outcome> => {
+    const { chosen, oldest } = await choose(log, topics.deadLetters, { positions, filter });
     const known = await lookBack(log, topics, chosen, oldest);
     const taken = new Map<string, Candidate>();
     const skipped = new Map<string, number>();
@@ -176,10 +179,10 @@ export const createRedrive = ({ log, topics, max, send, confirm, print, progress
       const reason = reasonToSkip(at, candidate, known, { topic: topics.orders, max });
       if (reason === undefined) taken.set(at, candidate);
       else skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
-      if (dryRun) print(verdictText(at, candidate, reason));
+      if (dryRun) judged(at, candidate, reason);
     }
     const outcome: Outcome = { chosen: chosen.size, skipped, toPutBack: taken.size, putBack: 0, refused: [] };
-    if (!dryRun && taken.size > 0 && await confirm(taken.size)) await putBack(taken, rate, outcome);
+    if (!dryRun && taken.size > 0 && await confirm(outcome)) await putBack(taken, rate, outcome);
     return outcome;
   };
 };

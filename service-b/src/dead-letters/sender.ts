@@ -19,9 +19,11 @@ const MOST = { records: 500, bytes: 900_000 };
 const sizeOf = ({ key, value, headers }: RecordToSend): number => (key?.length ?? 0) + (value?.length ?? 0) + headerBytesOf(headers);
 
 /** Sends records in goes, one after the other, at most `rate` records a second. */
-export const createSender = ({ send, rate, refuse, signal }: {
+export const createSender = ({ send, rate, putBack, refuse, signal }: {
   send: Send;
   rate: number;
+  /** Is told of a record that is acknowledged. */
+  putBack: (position: string) => void;
   /** Is told of a record that the topic does not take. */
   refuse: (position: string) => void;
   /** Ends the wait for the next go; one that is under way is finished. */
@@ -32,7 +34,6 @@ export const createSender = ({ send, rate, refuse, signal }: {
   let go: ToPutBack[] = [];
   let bytes = 0;
   let nextAt = 0;
-  let sent = 0;
 
   const flush = async (beat: () => Promise<void>): Promise<void> => {
     const records = go;
@@ -45,7 +46,7 @@ export const createSender = ({ send, rate, refuse, signal }: {
     go = [];
     bytes = 0;
     const outcomes = await Promise.allSettled(records.map(async ({ position, message }) => {
-      if (await send(message) === 'sent') sent += 1;
+      if (await send(message) === 'sent') putBack(position);
       else refuse(position);
     }));
     const failure = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -63,7 +64,5 @@ export const createSender = ({ send, rate, refuse, signal }: {
     },
     /** Sends what is left. */
     flush: () => flush(async () => undefined),
-    /** Records acknowledged. */
-    sent: () => sent,
   };
 };

@@ -50,12 +50,13 @@ export const summaryOf = (record: LogRecord): Summary => summaryAndLetterOf(reco
 /** Keys that are ids of orders differ in nothing but case when they are the same. */
 export const orderOf = (key: string | null): string | undefined => key?.toLowerCase();
 
-export const matches = ({ type, order, since = -Infinity, until = Infinity }: Filter, { errorType, key, failedAt }: Summary): boolean => {
-  const time = Date.parse(failedAt);
-  return (type === undefined || type === errorType)
-    && (order === undefined || orderOf(order) === orderOf(key))
-    && time >= since && time < until;
-};
+/** @param failedAt milliseconds since 1970 */
+export const isOfTypeAndTime = (
+  { type, since = -Infinity, until = Infinity }: Filter, errorType: string | null, failedAt: number,
+): boolean => (type === undefined || type === errorType) && failedAt >= since && failedAt < until;
+
+export const matches = (filter: Filter, { errorType, key, failedAt }: Summary): boolean =>
+  isOfTypeAndTime(filter, errorType, Date.parse(failedAt)) && (filter.order === undefined || orderOf(filter.order) === orderOf(key));
 
 const newestFirst = (one: Summary, other: Summary): number => {
   if (one.failedAt !== other.failedAt) return one.failedAt < other.failedAt ? 1 : -1;

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { z } from 'zod';
 import type { TraceHeaders } from '../utils/tracing';
+import { isAvro } from './avro';
 import { withoutOriginalHeaders } from './envelope-text';
 import { withMore, withoutPrefix } from './header-changes';
 import { blockOfOriginal, isOriginalHeaders, originalHeadersText, type OriginalHeader } from './original-headers';
@@ -51,6 +52,9 @@ export class UnreadableDeadLetterError extends Error {
 /** The text of bytes that are UTF-8; its bytes are the same again. */
 export const exactText = (bytes: Buffer): string | undefined => (isUtf8(bytes) ? bytes.toString() : undefined);
 
+/** The same of a value: Avro is no text, even where its bytes happen to be one. */
+export const exactTextOfValue = (bytes: Buffer): string | undefined => (isAvro(bytes) ? undefined : exactText(bytes));
+
 /**
  * Whether a text is JSON that comes out the same when it is read and serialised again. Numbers beyond 2^53, white space, repeated fields or
  * a nesting too deep to serialise make it differ; then it has to travel as a text.
@@ -65,7 +69,7 @@ const isExactJson = (text: string): boolean => {
 
 const encodeValue = (bytes: Buffer | null): EncodedValue => {
   if (bytes === null) return { text: 'null', encoding: 'none' };
-  const text = exactText(bytes);
+  const text = exactTextOfValue(bytes);
   if (text === undefined) return { text: `"${bytes.toString('base64')}"`, encoding: 'base64' };
   return isExactJson(text) ? { text, encoding: 'json' } : { text: JSON.stringify(text), encoding: 'utf8' };
 };

@@ -1,4 +1,4 @@
-// What `kafkajs-network-patches.ts` and `kafkajs-group-patches.ts` touch of KafkaJS 2.2.4, and no more.
+// What the patches, and who asks brokers without KafkaJS's clients, touch of KafkaJS 2.2.4, and no more.
 declare module 'kafkajs/src/network/connection' {
   type InFlight = { readonly sentAt: number | null; readonly entry: { readonly apiKey: number } };
   class Connection {
@@ -40,6 +40,12 @@ declare module 'kafkajs/src/broker' {
   import type ConnectionPool from 'kafkajs/src/network/connectionPool';
   import type { Log } from 'kafkajs/src/network/connectionPool';
   type Request = { topicData: { partitions: { messages: object[] }[] }[] };
+  type Fetch = {
+    maxWaitTime: number; minBytes: number; maxBytes: number; isolationLevel: number;
+    topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[];
+  };
+  /** Of a partition, for KafkaJS's `Batch`. */
+  export type Fetched = { partition: number; highWatermark: string };
   class Broker {
     constructor(options: { connectionPool: ConnectionPool; logger: Log });
     readonly connectionPool: ConnectionPool;
@@ -47,6 +53,8 @@ declare module 'kafkajs/src/broker' {
     readonly versions: Readonly<Record<string, { readonly maxVersion: number }>> | null;
     connect(): Promise<void>;
     disconnect(): Promise<void>;
+    isConnected(): boolean;
+    fetch(request: Fetch): Promise<{ responses: { topicName: string; partitions: Fetched[] }[] }>;
     heartbeat(of: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
     produce(request: Request): Promise<unknown>;
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 
 /** Offsets `from` up to, and without, `to`. */
@@ -38,7 +39,13 @@ export type LogReader = ReturnType<typeof createLogReader>;
  * Reads stretches of topics once. KafkaJS reads only as a member of a group: this one is made for the purpose, commits nothing
  * and is deleted by `close`.
  */
-export const createLogReader = ({ kafka, brokers, groupId }: { kafka: Kafka; brokers: string[]; groupId: string }) => {
+export const createLogReader = ({ kafka, brokers, groupId, pace }: {
+  kafka: Kafka;
+  brokers: string[];
+  groupId: string;
+  /** Beside other work of the process: so much of a partition in one go, and so long a rest behind it. Without it as fast as it can. */
+  pace?: { pieceBytes: number; restMs: number };
+}) => {
   const ownGroup = `${groupId}.dlt.${randomUUID()}`;
   let used = false;
 
@@ -121,6 +128,7 @@ export const createLogReader = ({ kafka, brokers, groupId }: { kafka: Kafka; bro
           lastSign = Date.now();
         }
         if (signal.aborted) fail(signal.reason);
+        else if (pace !== undefined) await sleep(pace.restMs);
       };
 
       // Also emitted for batches that hold nothing to handle, such as the marks of transactions, and then without eachBatch.
@@ -167,6 +175,7 @@ export const createLogReader = ({ kafka, brokers, groupId }: { kafka: Kafka; bro
       allowAutoTopicCreation: false,
       sessionTimeout: 30_000,
       maxWaitTimeInMs: 250,
+      ...(pace !== undefined && { maxBytesPerPartition: pace.pieceBytes }),
       retry: { retries: 3, restartOnFailure: async () => false },
     });
     try {

@@ -39,7 +39,7 @@ export type PaymentCompleted = {
   data: { orderId: string; paymentId: string; paymentStatus: 'completed'; amount: number; currency: string; processedAt: string };
 };
 
-/** The value of a record of `payments`, as JSON.stringify would write it at several times the cost: nothing in it needs an escape. */
+/** The value of a record of `payments` in JSON, as JSON.stringify would write it at several times the cost: nothing in it needs escapes. */
 export const paymentCompletedText = ({ eventId, timestamp, data }: PaymentCompleted): string =>
   `{"eventType":"PAYMENT_COMPLETED","eventId":"${eventId}","timestamp":"${timestamp}","data":{"orderId":"${data.orderId}","paymentId":"${data.paymentId}",`
   + `"paymentStatus":"completed","amount":${data.amount},"currency":"${data.currency}","processedAt":"${data.processedAt}"}}`;
@@ -47,7 +47,8 @@ export const paymentCompletedText = ({ eventId, timestamp, data }: PaymentComple
 const MAX_FAULTS_SHOWN = 10;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-const parseJson = (value: Uint8Array | null): unknown => {
+/** @throws InvalidOrderError */
+export const readJson = (value: Uint8Array | null): unknown => {
   if (value === null) throw new InvalidOrderError('record has no value');
   let decoded: string;
   try {
@@ -63,11 +64,11 @@ const parseJson = (value: Uint8Array | null): unknown => {
 };
 
 /**
- * Reads a record of `orders`: bytes, then JSON, then schema, then key.
+ * Reads a record of `orders`, the value as the codec decoded it: what it has to be, then the key.
  * @throws InvalidOrderError that names what is wrong
  */
-export const readOrder = (key: Buffer | null, value: Buffer | null): Order => {
-  const parsed = orderCreatedSchema.safeParse(parseJson(value));
+export const readOrder = (key: Buffer | null, event: unknown): Order => {
+  const parsed = orderCreatedSchema.safeParse(event);
   if (!parsed.success) {
     const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'event'}: ${message}`);
     const more = faults.length > MAX_FAULTS_SHOWN ? `; and ${faults.length - MAX_FAULTS_SHOWN} more` : '';

@@ -6,7 +6,7 @@ export type { Position } from './send-queue';
 
 export type OutcomeRecord = {
   key: Buffer | null;
-  value: string;
+  value: Buffer | string;
   headers?: IHeaders;
   /** Where a record without a key goes. */
   fallbackPartition: number;

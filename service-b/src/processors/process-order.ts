@@ -1,4 +1,5 @@
 import { hash, randomUUID } from 'node:crypto';
+import { SchemaNeededError } from '../kafka/avro';
 import type { ConsumedRecord } from '../kafka/dead-letter';
 import { readOrder, type PaymentCompleted } from '../kafka/messages';
 import { redriveCountOf } from '../kafka/redrive-headers';
@@ -70,7 +71,9 @@ const failureOf = (result: Exclude<ChargeResult, { kind: 'approved' }>): Error =
 export type ProcessOrder = ReturnType<typeof createProcessOrder>;
 
 /** What a record of `orders` means: exactly one outcome, a payment or a dead letter. */
-export const createProcessOrder = ({ gateway, onAnswer, onRetry, publishPayment, publishDeadLetter, maxRetries, retryBaseMs }: {
+export const createProcessOrder = ({ decode, gateway, onAnswer, onRetry, publishPayment, publishDeadLetter, maxRetries, retryBaseMs }: {
+  /** The value of a record as an event. @throws what is wrong with it; SchemaNeededError */
+  decode: (value: Buffer | null) => unknown;
   /** As `createGateway` makes it: bounded, and it rejects only when its signal aborts. */
   gateway: Gateway;
   /** Hears of each answer of the gateway; `attempt` is 0 for the first call for an order. */
@@ -112,11 +115,12 @@ export const createProcessOrder = ({ gateway, onAnswer, onRetry, publishPayment,
    * Resolves once the record's outcome is on the broker.
    * @throws the reason of `signal`, if it aborts first: the record has no outcome then and is to be processed again
    */
-  return (record: ConsumedRecord, signal: AbortSignal): Promise<void> => {
+  const process = (record: ConsumedRecord, signal: AbortSignal): Promise<void> => {
     let order: Order;
     try {
-      order = readOrder(record.message.key, record.message.value);
+      order = readOrder(record.message.key, decode(record.message.value));
     } catch (error) {
+      if (error instanceof SchemaNeededError) return error.load(signal).then(() => process(record, signal));
       return publishDeadLetter({ record, error: toError(error), retryCount: 0 }, signal);
     }
     const { orderId, amount, currency } = order;
@@ -124,4 +128,5 @@ export const createProcessOrder = ({ gateway, onAnswer, onRetry, publishPayment,
     const request = { orderId, idempotencyKey: idempotencyKeyOf(orderId, redrive), amount, currency, redrive, attempt: 0 };
     return tryCharge({ record, order, request }, signal);
   };
+  return process;
 };

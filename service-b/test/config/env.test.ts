@@ -35,6 +35,8 @@ describe('settings are taken', () => {
       PAYMENT_RETRY_BASE_MS: 100,
       PAYMENT_CONCURRENCY: 256,
       REDRIVE_MAX: 3,
+      OPERATOR_PAGE: false,
+      DEAD_LETTERS_MAX_BYTES: 50_331_648,
     });
   });
 
@@ -64,7 +66,7 @@ describe('12.20 settings are refused', () => {
     ['PAYMENT_TRANSIENT_RATE', 'NaN'], ['PAYMENT_LATENCY_MS', '60001'], ['PAYMENT_MAX_RETRIES', '21'], ['PAYMENT_MAX_RETRIES', '1.5'],
     ['PAYMENT_TIMEOUT_MS', '0'], ['PAYMENT_TIMEOUT_MS', '60001'], ['PAYMENT_GATEWAY_URL', 'provider:3003'], ['PAYMENT_GATEWAY_URL', 'ftp://provider'],
     ['PAYMENT_GATEWAY_URL', 'http://'], ['PAYMENT_GATEWAY_URL', 'http://provider:99999'], ['PAYMENT_GATEWAY_URL', 'http://a:%zz@provider'],
-    ['PAYMENT_RETRY_BASE_MS', '0'], ['PAYMENT_CONCURRENCY', '0'], ['REDRIVE_MAX', '-1'], ['KAFKA_GROUP_ID', 'service-a-consumers'],
+    ['PAYMENT_RETRY_BASE_MS', '0'], ['PAYMENT_CONCURRENCY', '0'], ['REDRIVE_MAX', '-1'], ['OPERATOR_PAGE', 'yes'], ['DEAD_LETTERS_MAX_BYTES', '1'], ['BOARD_URL', 'board:3001'], ['TRACES_PAGE_URL', '/trace'], ['KAFKA_GROUP_ID', 'service-a-consumers'],
   ])('When %s is %p, then the message names it', (name, value) => {
     expect(faultsOf({ [name]: value })).toMatch(new RegExp(`^Invalid settings: ${name}: `));
   });

@@ -17,7 +17,7 @@ describe('what is asked for', () => {
   test('When nothing but the command is given, then the defaults hold', () => {
     expect(read('list')).toEqual({ name: 'list', filter: {}, limit: 50, json: false });
     expect(read('stats')).toEqual({ name: 'stats', filter: {}, json: false });
-    expect(read('redrive --all')).toEqual({ name: 'redrive', position: undefined, filter: {}, dryRun: false, rate: Infinity, yes: false });
+    expect(read('redrive --all')).toEqual({ name: 'redrive', positions: undefined, filter: {}, dryRun: false, rate: Infinity, yes: false });
   });
 
   test('When everything is given, then everything is read', () => {
@@ -26,7 +26,7 @@ describe('what is asked for', () => {
       filter: { type: 'T', order: 'o-1', since: Date.parse('2026-11-22T00:00:00Z'), until: Date.parse('2026-11-22T08:00:00Z') },
     });
     expect(read('redrive --type T --dry-run --rate 20 --yes')).toEqual({
-      name: 'redrive', position: undefined, filter: { type: 'T' }, dryRun: true, rate: 20, yes: true,
+      name: 'redrive', positions: undefined, filter: { type: 'T' }, dryRun: true, rate: 20, yes: true,
     });
   });
 
@@ -36,7 +36,7 @@ describe('what is asked for', () => {
 
   test('When a position is given, then it is read to the last digit', () => {
     expect(read('show 2:9007199254740993')).toEqual({ name: 'show', position: { partition: 2, offset: 9_007_199_254_740_993n }, json: false });
-    expect(read('redrive 0:1')).toMatchObject({ position: { partition: 0, offset: 1n }, filter: {} });
+    expect(read('redrive 0:1')).toMatchObject({ positions: [{ partition: 0, offset: 1n }], filter: {} });
   });
 
   test.each(['--help', '-h', 'list --help', 'redrive --all -h'])('When %s is given, then it is for the usage', (line) => {

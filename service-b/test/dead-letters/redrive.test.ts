@@ -42,7 +42,7 @@ describe('choosing', () => {
   });
 });
 
-const everything: RedriveCommand = { name: 'redrive', position: undefined, filter: {}, dryRun: false, rate: Infinity, yes: true };
+const everything: RedriveCommand = { name: 'redrive', positions: undefined, filter: {}, dryRun: false, rate: Infinity, yes: true };
 
 /** A redrive over a log that is a list; `sent` are the goes: what is sent in one turn. */
 const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
@@ -52,7 +52,8 @@ const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
   const { reader, asked } = aReader(records);
   const sent: RecordToSend[][] = [];
   let go: RecordToSend[] | undefined;
-  const printed: string[] = [];
+  const judged: (string | undefined)[][] = [];
+  const putBack: string[] = [];
   const confirmations: number[] = [];
   const run = createRedrive({
     log: createLog({ reader, progress: () => undefined, signal: stop.signal }),
@@ -67,17 +68,17 @@ const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
       if (refusal instanceof Error) throw refusal;
       return refusal ?? 'sent';
     },
-    confirm: async (count) => {
-      confirmations.push(count);
+    confirm: async ({ toPutBack }) => {
+      confirmations.push(toPutBack);
       return confirmed;
     },
-    print: (line) => void printed.push(line),
-    progress: () => undefined,
+    judged: (position, _candidate, reason) => void judged.push([position, reason]),
+    putBack: (position) => void putBack.push(position),
     signal: stop.signal,
   });
   const from = (): string[] => sent.flat().map(({ headers }) => String(headers['redrive-of']));
   const runIt = (differences: Partial<RedriveCommand> = {}) => run({ ...everything, ...differences });
-  return { run: runIt, stop, sent, from, asked, printed, confirmations };
+  return { run: runIt, stop, sent, from, asked, judged, putBack, confirmations };
 };
 
 const letters = (count: number): LogRecord[] => Array.from({ length: count }, (_, number) =>
@@ -119,12 +120,25 @@ describe('putting back', () => {
 
   test('When one position is given, then that one alone is put back', async () => {
     const { run, from } = aRedrive(letters(9));
-    expect(await run({ position: { partition: 1, offset: 2n } })).toMatchObject({ chosen: 1, putBack: 1 });
+    expect(await run({ positions: [{ partition: 1, offset: 2n }] })).toMatchObject({ chosen: 1, putBack: 1 });
     expect(from()).toEqual(['1:2']);
   });
 
+  test('When several positions are given, then those alone are put back', async () => {
+    const { run, from } = aRedrive(letters(9));
+    const positions = [{ partition: 1, offset: 2n }, { partition: 0, offset: 0n }, { partition: 1, offset: 0n }];
+    expect(await run({ positions })).toMatchObject({ chosen: 3, putBack: 3 });
+    expect(from().sort()).toEqual(['0:0', '1:0', '1:2']);
+  });
+
+  test('When some are put back, then each is told of once it is', async () => {
+    const { run, putBack, from } = aRedrive(letters(5));
+    await run();
+    expect(putBack).toEqual(from());
+  });
+
   test('When there is nothing at the position, then it says so', async () => {
-    await expect(aRedrive(letters(3)).run({ position: { partition: 1, offset: 7n } })).rejects.toThrow('there is nothing at 1:7');
+    await expect(aRedrive(letters(3)).run({ positions: [{ partition: 1, offset: 7n }] })).rejects.toThrow('there is nothing at 1:7');
   });
 
   test('When a filter is given, then what matches is put back', async () => {
@@ -146,10 +160,10 @@ describe('putting back', () => {
     expect(asked.slice(1)).toEqual([{ topic: topics.payments, since: undefined }, { topic: topics.orders, since: 1_000 }]);
   });
 
-  test('When it is a dry run, then each verdict is printed and nothing is written', async () => {
-    const { run, sent, printed, confirmations } = aRedrive([...letters(1), aLogRecord({ offset: '1' })]);
+  test('When it is a dry run, then each verdict is told and nothing is written', async () => {
+    const { run, sent, judged, confirmations } = aRedrive([...letters(1), aLogRecord({ offset: '1' })]);
     expect(await run({ dryRun: true })).toMatchObject({ chosen: 2, toPutBack: 1, putBack: 0 });
-    expect(printed).toEqual([`0:0  ${orderIdOf(0)}  would be put back, redrive 1`, '0:1  -  would be skipped: cannot be read']);
+    expect(judged).toEqual([['0:0', undefined], ['0:1', 'cannot be read']]);
     expect([sent, confirmations]).toEqual([[], []]);
   });
 
@@ -213,10 +227,10 @@ describe('12.19 marks that are right, and others', () => {
   test('When the original is of another topic, then that is the reason to skip it, in a dry run too', async () => {
     const other = letter();
     other.message.value = Buffer.from(String(other.message.value).replace('"originalTopic":"orders"', '"originalTopic":"refunds"'));
-    const { run, sent, printed } = aRedrive([other]);
+    const { run, sent, judged } = aRedrive([other]);
     expect(Object.fromEntries((await run()).skipped)).toEqual({ 'original is not of orders': 1 });
     await run({ dryRun: true });
-    expect(printed).toEqual([`2:41  ${orderIdOf(0)}  would be skipped: original is not of orders`]);
+    expect(judged).toEqual([['2:41', 'original is not of orders']]);
     expect(sent).toEqual([]);
   });
 });

@@ -1,7 +1,10 @@
-import { paymentCompletedText, readOrder, type PaymentCompleted } from '../../src/kafka/messages';
+import { paymentCompletedText, readJson, readOrder as readDecoded, type PaymentCompleted } from '../../src/kafka/messages';
 import { InvalidOrderError } from '../../src/processors/order';
 import { anOrder, anOrderCreated, bytesOf, orderIdOf } from '../support/builders';
 import { sample } from '../support/fakes';
+
+// As the codec has it for JSON.
+const readOrder = (key: Buffer | null, value: Buffer | null) => readDecoded(key, readJson(value));
 
 const theKey = Buffer.from(orderIdOf(0));
 const theOrder = { orderId: orderIdOf(0), userId: 'user-123', amount: 99.99, currency: 'USD' };

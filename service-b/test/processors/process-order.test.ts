@@ -1,6 +1,6 @@
 import { v5 as uuidV5 } from 'uuid';
 import type { ConsumedRecord } from '../../src/kafka/dead-letter';
-import type { PaymentCompleted } from '../../src/kafka/messages';
+import { readJson, type PaymentCompleted } from '../../src/kafka/messages';
 import { boundGateway } from '../../src/processors/bound-gateway';
 import type { ChargeRequest, ChargeResult } from '../../src/processors/gateway';
 import { backoffMs, createProcessOrder, idempotencyKeyOf, paymentIdOf, type Retry } from '../../src/processors/process-order';
@@ -27,6 +27,7 @@ const aProcessor = (answers: Answer[] = [approved], { maxRetries = 3, retryBaseM
     return typeof answer === 'function' ? answer() : answer;
   };
   const process = createProcessOrder({
+    decode: readJson,
     onAnswer: (answer, attempt) => void answered.push(`${answer} ${attempt}`),
     onRetry: (retry) => void retries.push(retry),
     gateway: boundGateway({ gateway, timeoutMs: 5_000, concurrency: 10 }),
@@ -157,6 +158,7 @@ describe('every fate of the simulation', () => {
     const outcomes = new Map<string, string[]>();
     const note = (orderId: string, what: string): void => void outcomes.set(orderId, [...(outcomes.get(orderId) ?? []), what]);
     const process = createProcessOrder({
+      decode: readJson,
       onAnswer: () => undefined,
       onRetry: () => undefined,
       gateway: (request) => decidePayment(request, fate),

@@ -1,23 +1,26 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { Router } from 'express';
 import helmet from 'helmet';
 import { methodNotAllowed } from './problem';
 
-export type BoardFile = { path: string; type: string; body: Buffer };
+export type PageFile = { path: string; type: string; body: Buffer };
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.md': 'text/plain; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
 
-/** Reads what the build left in `folder`: index.html is served at `/`, the rest below `/board/`. Throws when there is none. */
-export const readBoard = (folder: string): BoardFile[] => readdirSync(folder)
+/** Reads what the build left in `folder`: index.html is served at `/`, the rest below the folder's name. Throws when there is none. */
+export const readPage = (folder: string): PageFile[] => readdirSync(folder)
   .filter((name) => extname(name) in types)
-  .map((name) => ({ path: name === 'index.html' ? '/' : `/board/${name}`, type: types[extname(name)]!, body: readFileSync(join(folder, name)) }));
+  .map((name) => ({
+    path: name === 'index.html' ? '/' : `/${basename(folder)}/${name}`, type: types[extname(name)]!, body: readFileSync(join(folder, name)),
+  }));
 
 /** The page may load its own files and call its own server, and nothing else; no text can become script. */
 const security = helmet({
@@ -39,8 +42,8 @@ const security = helmet({
   },
 });
 
-/** The board: a page and its few files, from memory. A browser asks each time whether they are still the same. */
-export const boardRoutes = (files: readonly BoardFile[]): Router => {
+/** A page and its few files, from memory. A browser asks each time whether they are still the same. */
+export const pageRoutes = (files: readonly PageFile[]): Router => {
   const router = Router();
   for (const { path, type, body } of files) {
     const headers = { 'Content-Type': type, 'Cache-Control': 'no-cache', 'ETag': `"${createHash('sha256').update(body).digest('base64url')}"` };

@@ -1,28 +1,31 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
-import { readBoard } from '../../src/routes/board';
+import { readPage } from '../../src/routes/static-page';
 import { anApp } from '../support/http';
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
 
 const aFolder = (files: Record<string, string>): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'board-'));
-  folders.push(folder);
+  const parent = mkdtempSync(join(tmpdir(), 'page-'));
+  folders.push(parent);
+  const folder = join(parent, 'board');
+  mkdirSync(folder);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return folder;
 };
 
 const anAppWithBoard = () => anApp({
-  board: readBoard(aFolder({ 'index.html': '<!doctype html>', 'main.js': 'run();', 'board.css': 'p {}', 'icon.svg': '<svg/>', 'notes.md': 'no' })),
+  board: readPage(aFolder({ 'index.html': '<!doctype html>', 'main.js': 'run();', 'board.css': 'p {}', 'icon.svg': '<svg/>', 'runbook.md': '# What to do', 'notes.txt': 'no' })),
 }).app;
 
 test.each([
   ['/', 'text/html; charset=utf-8', '<!doctype html>'],
   ['/board/main.js', 'text/javascript; charset=utf-8', 'run();'],
   ['/board/board.css', 'text/css; charset=utf-8', 'p {}'],
+  ['/board/runbook.md', 'text/plain; charset=utf-8', '# What to do'],
 ])('When %s is asked for, then it comes as %s', async (path, type, text) => {
   const response = await request(anAppWithBoard()).get(path);
   expect(response.status).toBe(200);
@@ -35,7 +38,7 @@ test('When the icon is asked for, then it comes as an image', async () => {
   expect([status, headers['content-type']]).toEqual([200, 'image/svg+xml']);
 });
 
-test.each(['/board/notes.md', '/board/', '/board/index.html', '/board/..%2Findex.js'])('When %s is asked for, then it is 404', async (path) => {
+test.each(['/board/notes.txt', '/board/', '/board/index.html', '/board/..%2Findex.js'])('When %s is asked for, then it is 404', async (path) => {
   expect((await request(anAppWithBoard()).get(path)).status).toBe(404);
 });
 
@@ -64,5 +67,5 @@ test('When the page is asked for by another method, then it is 405 with what is 
 });
 
 test('When the board was not built, then reading it fails', () => {
-  expect(() => readBoard('/nowhere/dist/board')).toThrow('/nowhere/dist/board');
+  expect(() => readPage('/nowhere/dist/board')).toThrow('/nowhere/dist/board');
 });
