@@ -123,6 +123,8 @@ describe('The operator\'s page in a browser', () => {
     await stage.load.run({ seconds: 1, orders: 100 });
     await stage.settle();
     const [letters, before] = [await deadLetters(), await putBack()];
+    await reads('held', `50 of ${letters.length}`);
+    await page.getByRole('button', { name: 'Show older ones' }).click();
     await reads('held', String(letters.length));
     await askForAll(page);
     const planned = countOf(await textOf(page, 'confirm-go'), /Put back (\d+)/);
