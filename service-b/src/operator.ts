@@ -7,7 +7,7 @@ import { createEvents } from './dead-letters/events';
 import { createFollow } from './dead-letters/follow';
 import { letterOf } from './dead-letters/letter';
 import { createLetters } from './dead-letters/letters';
-import { createLog } from './dead-letters/log';
+import { createLog, NothingThereError } from './dead-letters/log';
 import type { Outcome, Plan } from './dead-letters/redrive';
 import { createRedrives } from './dead-letters/redrives';
 import { runRedrive } from './dead-letters/run-redrive';
@@ -81,6 +81,10 @@ export const createOperator = ({ env, codec, logger }: { env: Env; codec: Codec;
       await plans.take(signal);
       try {
         return await run({ ...request, dryRun: true }, { signal, confirm: async () => false, putBack: () => undefined });
+      } catch (error) {
+        if (error instanceof NothingThereError || signal.aborted) throw error;
+        logger.debug('a dry run failed', { error });
+        throw unavailable('The dead letters cannot be read now.');
       } finally {
         plans.release();
       }

@@ -50,6 +50,12 @@ const REFUSED_SHOWN = 1_000;
 
 export const skippedOf = ({ skipped }: Plan): Redrive['skipped'] => [...skipped].map(([reason, count]) => ({ reason, count }));
 
+/** What KafkaJS and Node say holds addresses: that is for the log. */
+const toldOf = (error: unknown): string => {
+  const isOwn = error instanceof Error && !error.name.startsWith('KafkaJS') && !('code' in error);
+  return isOwn ? error.message : 'the broker cannot be reached, or refuses it';
+};
+
 type Entry = { told: Redrive; pending: Set<string>; stop: AbortController; done: Promise<void> };
 
 export type Redrives = ReturnType<typeof createRedrives>;
@@ -95,9 +101,11 @@ export const createRedrives = ({ run, find, moved, logger, now = Date.now }: {
     }, PENDING_MS).unref();
   };
 
-  const failureOf = (error: unknown): Pick<Redrive, 'state' | 'error'> => (error instanceof StoppedError
-    ? { state: 'stopped', error: null }
-    : { state: 'failed', error: error instanceof Error ? error.message : String(error) });
+  const failureOf = ({ told: { id } }: Entry, error: unknown): Pick<Redrive, 'state' | 'error'> => {
+    if (error instanceof StoppedError) return { state: 'stopped', error: null };
+    logger.warn('redrive failed', { redrive: id, error });
+    return { state: 'failed', error: toldOf(error) };
+  };
 
   const drive = async (entry: Entry, request: RedriveRequest): Promise<void> => {
     const { signal } = entry.stop;
@@ -112,9 +120,9 @@ export const createRedrives = ({ run, find, moved, logger, now = Date.now }: {
       });
       const { chosen, toPutBack, refused, stopped } = outcome;
       const told = { chosen, toPutBack, skipped: skippedOf(outcome), refused: refused.slice(0, REFUSED_SHOWN) };
-      end(entry, { ...told, ...(stopped === undefined ? { state: 'done' as const } : failureOf(stopped)) });
+      end(entry, { ...told, ...(stopped === undefined ? { state: 'done' as const } : failureOf(entry, stopped)) });
     } catch (error) {
-      end(entry, failureOf(error));
+      end(entry, failureOf(entry, error));
     }
   };
 

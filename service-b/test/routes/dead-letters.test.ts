@@ -92,6 +92,15 @@ describe('putting back', () => {
   });
 });
 
+test.each([
+  Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:9092'), { code: 'ECONNREFUSED' }),
+  Object.assign(new Error('Connection error: kafka-2:9092'), { name: 'KafkaJSConnectionError' }),
+])('When a redrive fails by %p, then the address in it is not told', async (error) => {
+  const { app } = anOperator({ run: async () => Promise.reject(error) });
+  const { id } = (await request(app).post(redrives).send(real)).body as { id: string };
+  expect((await request(app).get(`${redrives}/${id}`)).body).toMatchObject({ state: 'failed', error: 'the broker cannot be reached, or refuses it' });
+});
+
 describe('pages of other origins', () => {
   test.each([
     [{ 'Sec-Fetch-Site': 'cross-site' }], [{ 'Sec-Fetch-Site': 'same-site' }], [{ Origin: 'https://elsewhere.example' }], [{ Origin: 'null' }],
