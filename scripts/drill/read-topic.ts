@@ -18,6 +18,8 @@ export type TopicRecord = {
 
 const run = promisify(execFile);
 const OUTPUT_LIMIT = 2 ** 30;
+/** Some hundred thousand records take seconds. */
+const KCAT_MS = 60_000;
 const kafkaSh = resolve(__dirname, '../../kafka/kafka.sh');
 
 const hasKcat = (): boolean => {
@@ -39,9 +41,18 @@ type KcatRecord = {
   partition: number; offset: number; ts: number; headers?: (string | null)[]; key: string | null; payload: string | null;
 };
 
+/** kcat, told to end at the end of a topic, now and then stays there for ever when the topic grows meanwhile: then it is asked again. */
+const kcatOutput = async (args: string[], tries = 3): Promise<string> => {
+  try {
+    return (await run('kcat', args, { encoding: 'latin1', maxBuffer: OUTPUT_LIMIT, timeout: KCAT_MS, killSignal: 'SIGKILL' })).stdout;
+  } catch (error) {
+    if (tries > 1 && (error as { signal?: unknown }).signal === 'SIGKILL') return kcatOutput(args, tries - 1);
+    throw error;
+  }
+};
+
 const byKcat = async (reach: Reach, topic: string): Promise<TopicRecord[]> => {
-  const { stdout } = await run('kcat', [...kcatOptions(reach), '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J'],
-    { encoding: 'latin1', maxBuffer: OUTPUT_LIMIT });
+  const stdout = await kcatOutput([...kcatOptions(reach), '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J']);
   return stdout.split('\n').slice(0, -1).map((line) => {
     const { partition, offset, ts, headers = [], key, payload } = JSON.parse(line) as KcatRecord;
     // Names and values in turn.
