@@ -16,18 +16,14 @@ fail() { echo "$*" >&2; exit 1; }
 curl -fs -m 5 -o /dev/null "$base/ready" || fail "service-a is not ready at $base: start it first (docker compose up --build, or npm start)."
 
 dir=$(mktemp -d)
-watcher=
-stop_watcher() {
-  [ -z "$watcher" ] || { kill "$watcher" && wait "$watcher"; } 2>/dev/null || true
-  watcher=
-}
-trap 'stop_watcher; rm -rf "$dir"' EXIT
+trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 
 lines() { awk 'END { print NR }' "$1"; }
 # The progress line, on a terminal only.
 progress() { [ ! -t 2 ] || printf '\r\033[K%s' "$1" >&2; }
-watch() { while sleep 0.5; do progress "$1 $(lines "$2") / $3"; done; }
+# Ends by itself: one that is killed the moment it began would still run the trap above.
+watch() { while sleep 0.5 && [ -e "$dir/watched" ]; do progress "$1 $(lines "$2") / $3"; done; }
 
 # Runs the requests of a curl config file; what curl writes out per request goes to $2, the seconds it took to $3.
 run_requests() {
@@ -38,11 +34,14 @@ run_requests() {
     awk '{ print } /^url = / { printf "header = \"Authorization: Bearer %s\"\n", ENVIRON["API_TOKEN"] }' "$1" >"$1-known"
     mv "$1-known" "$1"
   fi
-  watch "$4" "$2" "$(grep -c '^url' "$1")" &
-  watcher=$!
+  if [ -t 2 ]; then
+    touch "$dir/watched"
+    watch "$4" "$2" "$(grep -c '^url' "$1")" &
+  fi
   # curl's exit code is that of one transfer; what each of them met is in $2.
   { time curl --silent --parallel --parallel-immediate --parallel-max "$concurrency" -K "$1" >"$2" 2>/dev/null || true; } 2>"$3"
-  stop_watcher
+  rm -f "$dir/watched"
+  wait
 }
 
 # Ids of UUID form, new in every run: seconds, a random number, and the number of the order.
