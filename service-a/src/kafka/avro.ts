@@ -42,19 +42,23 @@ export const schemaIdsOf = (records: readonly { value: Buffer | null }[]): numbe
 /** @throws what is wrong with the schema */
 export const avroTypeOf = (schema: unknown): Type => Type.forSchema(schema as Schema);
 
+const decoderWith = (reader: Type, what: string, resolver?: ReturnType<Type['createResolver']>): Decode => (value) => {
+  expectItems(value.length);
+  try {
+    return reader.fromBuffer(value.subarray(HEADER_BYTES), resolver) as unknown;
+  } catch (cause) {
+    throw new UndecodableError(`value is not what ${what} says`, { cause });
+  }
+};
+
 /** What reads values that were written with one schema as a type of another one. @throws what is wrong with the schema, or between them */
 export const decoderOf = (reader: Type, { id, schema, schemaType = 'AVRO' }: RegisteredSchema): Decode => {
   if (schemaType !== 'AVRO') throw new TypeError(`is of type ${schemaType}`);
-  const resolver = reader.createResolver(avroTypeOf(JSON.parse(schema)));
-  return (value) => {
-    expectItems(value.length);
-    try {
-      return reader.fromBuffer(value.subarray(HEADER_BYTES), resolver) as unknown;
-    } catch (cause) {
-      throw new UndecodableError(`value is not what its schema, id ${id}, says`, { cause });
-    }
-  };
+  return decoderWith(reader, `its schema, id ${id},`, reader.createResolver(avroTypeOf(JSON.parse(schema))));
 };
+
+/** The same of values that were written as this very type, whatever id they have. */
+export const ownDecoderOf = (type: Type): Decode => decoderWith(type, 'the schema that is compiled in');
 
 /** Most values fit; a larger one makes room for itself. */
 let scratch = Buffer.allocUnsafe(4_096);

@@ -1,3 +1,4 @@
+import type { Type } from 'avsc';
 import type { Logger } from '../utils/logger';
 import { NotAppendedError } from '../processors/place-order';
 import { avroTypeOf, encodeAvro, isAvro, UndecodableError } from './avro';
@@ -7,6 +8,9 @@ import type { RegistryClient } from './registry-client';
 import { createOwnReader, createSchemaCache, type SchemaReader } from './schema-cache';
 import { ordersValue } from './schemas/orders-value';
 import { paymentsValue } from './schemas/payments-value';
+
+const orderType = avroTypeOf(ordersValue);
+const paymentType = avroTypeOf(paymentsValue);
 
 /** As Kafka's own serialisers name it. */
 const subjectOf = (topic: string): string => `${topic}-value`;
@@ -19,13 +23,12 @@ export const createCodec = ({ topics, registry, logger }: {
   registry: RegistryClient | undefined;
   logger: Logger;
 }) => {
-  const orderType = avroTypeOf(ordersValue);
-  const readerOf = (topic: string, schema: unknown, eventType: string): SchemaReader => {
-    const of = { subject: subjectOf(topic), type: avroTypeOf(schema) };
-    return registry === undefined ? createOwnReader({ ...of, schema, eventType }) : createSchemaCache({ ...of, registry, logger });
+  const readerOf = (topic: string, type: Type, eventType: string): SchemaReader => {
+    const of = { subject: subjectOf(topic), type };
+    return registry === undefined ? createOwnReader({ ...of, eventType }) : createSchemaCache({ ...of, registry, logger });
   };
-  const orders = readerOf(topics.orders, ordersValue, 'ORDER_CREATED');
-  const payments = readerOf(topics.payments, paymentsValue, 'PAYMENT_COMPLETED');
+  const orders = readerOf(topics.orders, orderType, 'ORDER_CREATED');
+  const payments = readerOf(topics.payments, paymentType, 'PAYMENT_COMPLETED');
   const own = registry && createOwnSchema({ subject: subjectOf(topics.orders), schema: ordersValue, registry, logger });
 
   /** @throws UnreadableRecordError, SchemaNeededError */

@@ -8,6 +8,9 @@ import { createOwnReader, createSchemaCache } from './schema-cache';
 import { ordersValue } from './schemas/orders-value';
 import { paymentsValue } from './schemas/payments-value';
 
+const orderType = avroTypeOf(ordersValue);
+const paymentType = avroTypeOf(paymentsValue);
+
 /** As Kafka's own serialisers name it. */
 const subjectOf = (topic: string): string => `${topic}-value`;
 
@@ -19,11 +22,10 @@ export const createCodec = ({ topics, registry, logger }: {
   registry: RegistryClient | undefined;
   logger: Logger;
 }) => {
-  const of = { subject: subjectOf(topics.orders), type: avroTypeOf(ordersValue) };
+  const of = { subject: subjectOf(topics.orders), type: orderType };
   const orders = registry === undefined
-    ? createOwnReader({ ...of, schema: ordersValue, eventType: 'ORDER_CREATED' })
+    ? createOwnReader({ ...of, eventType: 'ORDER_CREATED' })
     : createSchemaCache({ ...of, registry, logger });
-  const paymentType = avroTypeOf(paymentsValue);
   const own = registry && createOwnSchema({ subject: subjectOf(topics.payments), schema: paymentsValue, registry, logger });
 
   return {

@@ -2,7 +2,7 @@ import type { Type } from 'avsc';
 import type { Logger } from '../utils/logger';
 import { createGate, type Gate } from '../utils/gate';
 import { pause } from '../utils/when-aborted';
-import { decoderOf, schemaIdOf, SchemaNeededError, UndecodableError, type Decode, type RegisteredSchema } from './avro';
+import { decoderOf, ownDecoderOf, schemaIdOf, SchemaNeededError, UndecodableError, type Decode, type RegisteredSchema } from './avro';
 import type { RegistryClient } from './registry-client';
 
 /** Lists of a subject begin at least so far apart. */
@@ -142,13 +142,8 @@ export const createSchemaCache = ({ subject, type, registry, logger }: {
  * Without a registry: values are read by the schema that is compiled in, if they fit. One that does not and yet is an event of the topic
  * waits until the service is started with a registry; anything else is none.
  */
-export const createOwnReader = ({ subject, type, schema, eventType }: {
-  subject: string;
-  type: Type;
-  schema: unknown;
-  eventType: string;
-}): SchemaReader => {
-  const decode = decoderOf(type, { id: 0, schema: JSON.stringify(schema) });
+export const createOwnReader = ({ subject, type, eventType }: { subject: string; type: Type; eventType: string }): SchemaReader => {
+  const decode = ownDecoderOf(type);
   const waiting = createGate();
 
   return {

@@ -192,7 +192,7 @@ describe('the schema to write with', () => {
 });
 
 describe('without a registry', () => {
-  const reader = () => createOwnReader({ subject: 'events-value', type, schema, eventType: 'EVENT' });
+  const reader = () => createOwnReader({ subject: 'events-value', type, eventType: 'EVENT' });
 
   test('When a value fits the schema that is compiled in, then it is read, whatever its id', () => {
     expect(reader().decode(valueOf(12_345))).toMatchObject({ text: 'an EVENT' });
