@@ -1,10 +1,7 @@
-import RequestQueue from 'kafkajs/src/network/requestQueue';
 import type { Logger } from '../../service-a/src/utils/logger';
 import type { Clock } from './clock';
 import { newActor, type Actor } from './timers';
 import { passByReference } from './wire';
-
-const untamed = RequestQueue.prototype.scheduleCheckPendingRequests;
 
 const STOP_MS = 9_500;
 
@@ -50,8 +47,6 @@ export const createProcess = <T extends Stoppable>({ name, clock, start, trace }
     actor = mine;
     trace(`${mine.name} starts`);
     clock.after(0, () => {
-      // Each start of a service wraps parts of KafkaJS: here they share one.
-      RequestQueue.prototype.scheduleCheckPendingRequests = untamed;
       service = start(loggerOf(mine.name, trace));
       passByReference();
     }, mine);
