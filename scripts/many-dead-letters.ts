@@ -60,7 +60,7 @@ const measurePage = async ({ admin, b, committedOffsets, topics }: Stage): Promi
   await waitFor('all to be read', async () => (await ask('/dead-letters?limit=50')).complete, { timeoutMs: 300_000 });
   const [after, seconds] = [rssMiB(b.pid()), ((Date.now() - startedAt) / 1_000).toFixed(1)];
   console.log(`page: the newest ${first.items.length} after ${opened} ms, all after ${seconds} s (${(await ask('/dead-letters')).indexed} letters), `
-    + `RSS ${before.now} MiB before, ${after.now} MiB after, ${after.peak} MiB at most`);
+    + `RSS ${before.now} MiB before (at most ${before.peak}), ${after.now} MiB after (at most ${after.peak})`);
 };
 
 const env = { OPERATOR_PAGE: 'on', PAYMENT_SUCCESS_RATE: '1', PAYMENT_TRANSIENT_RATE: '0', LOG_TRAIL_PER_SECOND: '0' };
