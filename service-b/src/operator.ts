@@ -18,7 +18,7 @@ import { createLogFetch } from './kafka/log-fetch';
 import { createLogReader } from './kafka/log-reader';
 import type { DeadLetterRoutesDeps } from './routes/dead-letters';
 import { cursorOf } from './routes/letter-query';
-import { unavailable } from './routes/problem';
+import { unavailable, type Problem } from './routes/problem';
 import { readPage } from './routes/static-page';
 import type { Logger } from './utils/logger';
 import { createSlots } from './utils/slots';
@@ -33,6 +33,8 @@ const PACE = { pieceBytes: 262_144, restMs: 5 };
 const LETTER_BYTES = 1_048_576;
 /** Dry runs that wait for the one under way. */
 const PLANS_MAX = 10;
+
+const unreadable = (): Problem => unavailable('The dead letters cannot be read now.');
 
 type Hooks = Pick<Parameters<typeof runRedrive>[1], 'confirm' | 'putBack' | 'signal'>;
 
@@ -84,7 +86,7 @@ export const createOperator = ({ env, codec, logger }: { env: Env; codec: Codec;
       } catch (error) {
         if (error instanceof NothingThereError || signal.aborted) throw error;
         logger.debug('a dry run failed', { error });
-        throw unavailable('The dead letters cannot be read now.');
+        throw unreadable();
       } finally {
         plans.release();
       }
@@ -95,7 +97,7 @@ export const createOperator = ({ env, codec, logger }: { env: Env; codec: Codec;
 
   const list: DeadLetterRoutesDeps['list'] = async ({ filter, limit, after }) => {
     await follow.ask(FIRST_MS);
-    if (follow.isBlind()) throw unavailable('The dead letters cannot be read now.');
+    if (follow.isBlind()) throw unreadable();
     const page = letters.page(filter, limit, after);
     const last = page.letters.at(-1);
     return {
@@ -121,7 +123,7 @@ export const createOperator = ({ env, codec, logger }: { env: Env; codec: Codec;
       return detailView(record, known, { decoded, board: env.BOARD_URL, traces: env.TRACES_PAGE_URL });
     } catch (error) {
       logger.debug('a dead letter cannot be read', { partition, offset, error });
-      throw unavailable('The dead letters cannot be read now.');
+      throw unreadable();
     }
   };
 
