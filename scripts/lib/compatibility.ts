@@ -34,7 +34,7 @@ const textAndBytes = (one: Type, other: Type, where: string): string[] => {
  * Why a schema may not stand beside an older one, in words; empty if it may. It may when each reads what the other one writes (FULL), as
  * the Avro specification's schema resolution has it.
  */
-export const incompatibilities = (older: Type, newer: Type): string[] => {
+const incompatibilities = (older: Type, newer: Type): string[] => {
   const [back, forth] = [unreadable(newer, older), unreadable(older, newer)];
   return [
     ...(back === undefined ? [] : [`a reader of the new one cannot read what the old one wrote: ${back}`]),

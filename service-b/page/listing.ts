@@ -13,8 +13,6 @@ export const MAX = 1_000;
 /** Between two readings: news may come four times a second. */
 const PAUSE_MS = 400;
 
-export type Listing = ReturnType<typeof createListing>;
-
 /**
  * Keeps a list of dead letters like that of service-b: whatever changes there, it is read again, as far as it was read. What was read
  * stands until then, also while service-b is away.

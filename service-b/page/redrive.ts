@@ -2,7 +2,7 @@ import { countText } from './format.ts';
 import { listOf } from './http.ts';
 import { allOf, isRecord, isText, isTime } from './kinds.ts';
 
-export type Skipped = { reason: string; count: number };
+type Skipped = { reason: string; count: number };
 
 /** What a redrive would do. */
 export type Plan = { chosen: number; toPutBack: number; skipped: Skipped[] };

@@ -19,8 +19,6 @@ const CLOCK_MARGIN_MS = 3_600_000;
 
 type Topics = { orders: string; payments: string; deadLetters: string };
 
-export type Follow = ReturnType<typeof createFollow>;
-
 /**
  * Reads the dead letters into the index while somebody looks, newest first, and then what became of them: who was paid, and what was put
  * back. It reads small pieces and rests between them for as long as each took: payments go before.

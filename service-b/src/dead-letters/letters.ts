@@ -4,7 +4,7 @@ import type { Filter } from './command';
 import { bytesOf, inOrder, letterOf, shortIdOf, type Letter, type Place } from './letter';
 import { isOfTypeAndTime, orderOf } from './summary';
 
-export type TypeCounts = { errorType: string | null; count: number; putBack: number; paid: number };
+type TypeCounts = { errorType: string | null; count: number; putBack: number; paid: number };
 
 const TEXTS_SHARED = 1_000;
 

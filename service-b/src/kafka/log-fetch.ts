@@ -6,7 +6,7 @@ import type { Range } from './log-reader';
 import type { Security } from './security';
 
 /** Records of one partition, and the offset behind them. */
-export type Piece = { messages: readonly KafkaMessage[]; next: bigint };
+type Piece = { messages: readonly KafkaMessage[]; next: bigint };
 
 export type LogFetch = Pick<ReturnType<typeof createLogFetch>, 'ends' | 'startAt' | 'fetch'>;
 

@@ -1,8 +1,6 @@
 const BUCKET_MS = 5_000;
 const BUCKETS = 60;
 
-export type Recent<K extends string> = ReturnType<typeof createRecent<K>>;
-
 /** Counts what happened in the last five minutes, to five seconds. */
 export const createRecent = <K extends string>(kinds: readonly K[], now: () => number = Date.now) => {
   const none = (): Record<K, number> => Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<K, number>;
