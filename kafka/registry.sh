@@ -15,8 +15,9 @@ fetched "$here/registry-pom.xml" unpack-dependencies
 
 mkdir -p "$2"
 folder=$(cd "$2" && pwd)
-# A file of H2, whose own lock keeps a second registry out.
-export REGISTRY_DATASOURCE_URL="jdbc:h2:file:$folder/registry" LOG_LEVEL=WARN REGISTRY_LOG_LEVEL=WARN QUARKUS_BANNER_ENABLED=false
+# A file of H2, whose own lock keeps a second registry out. Left alone, it writes up to half a second after it has answered, and what
+# was registered just before a kill is gone.
+export REGISTRY_DATASOURCE_URL="jdbc:h2:file:$folder/registry;WRITE_DELAY=0" LOG_LEVEL=WARN REGISTRY_LOG_LEVEL=WARN QUARKUS_BANNER_ENABLED=false
 # Unset, it asks for it in many lines at each start.
 export REGISTRY_APIS_V2_DATE_FORMAT="yyyy-MM-dd'T'HH:mm:ss'Z'"
 exec "$java" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$3" \
