@@ -5,7 +5,7 @@ import { createOrderConsumer } from '../../service-b/src/kafka/consumer';
 import { toDeadLetter } from '../../service-b/src/kafka/dead-letter';
 import { keyPartitioner } from '../../service-b/src/kafka/partitioner';
 import { createPublisher } from '../../service-b/src/kafka/publisher';
-import { createGateway } from '../../service-b/src/processors/gateway';
+import { createGateway } from '../../service-b/src/processors/create-gateway';
 import { createProcessOrder } from '../../service-b/src/processors/process-order';
 import type { Logger } from '../../service-b/src/utils/logger';
 import type { Place } from './service-a';
