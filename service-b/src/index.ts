@@ -8,6 +8,7 @@ import { createOrderConsumer } from './kafka/consumer';
 import { toDeadLetter } from './kafka/dead-letter';
 import { withTrace } from './kafka/header-changes';
 import { createLagWatch } from './kafka/lag';
+import { createOrderReader } from './kafka/order-record';
 import { keyPartitioner } from './kafka/partitioner';
 import { createPublisher, type OutcomeRecord, type Position } from './kafka/publisher';
 import { createRegistryClient } from './kafka/registry-client';
@@ -90,7 +91,7 @@ const start = async (env: Env): Promise<void> => {
   }));
   const status = createStatus({ concurrency: env.PAYMENT_CONCURRENCY, timeoutMs: env.PAYMENT_TIMEOUT_MS, openCalls: open });
   const processOrder = createProcessOrder({
-    decode: codec.readOrder,
+    ...createOrderReader(codec.readOrder),
     gateway,
     onAnswer: status.alsoAnswered(metrics.answered),
     onRetry: ({ record: { topic, partition, message, trace }, ...retry }) =>

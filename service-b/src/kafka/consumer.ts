@@ -4,7 +4,7 @@ import type { Logger } from '../utils/logger';
 import { traceIdOf, traceOf } from '../utils/tracing';
 import { createClaims, type Claim } from './claims';
 import { createCommits } from './commits';
-import type { ConsumedRecord } from './dead-letter';
+import type { ConsumedRecord } from './consumed-record';
 import { fetchedFrom } from './fetched';
 import { logNumberOf } from './kafkajs-group-patches';
 import { createKeyQueue } from './key-queue';
