@@ -3,9 +3,10 @@ import { createKafka, topicProbe } from '../../service-b/src/kafka/client';
 import { createCodec } from '../../service-b/src/kafka/codec';
 import { createOrderConsumer } from '../../service-b/src/kafka/consumer';
 import { toDeadLetter } from '../../service-b/src/kafka/dead-letter';
+import { createOrderReader } from '../../service-b/src/kafka/order-record';
 import { keyPartitioner } from '../../service-b/src/kafka/partitioner';
 import { createPublisher } from '../../service-b/src/kafka/publisher';
-import { createGateway } from '../../service-b/src/processors/gateway';
+import { createGateway } from '../../service-b/src/processors/create-gateway';
 import { createProcessOrder } from '../../service-b/src/processors/process-order';
 import type { Logger } from '../../service-b/src/utils/logger';
 import type { Place } from './service-a';
@@ -38,7 +39,7 @@ export const startServiceB = ({ brokers, settings, windowRecords, place, logger 
   const deadLetters = publisherFor(env.DLT_TOPIC);
   const codec = createCodec({ topics: { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC }, registry: undefined, logger });
   const processOrder = createProcessOrder({
-    decode: codec.readOrder,
+    ...createOrderReader(codec.readOrder),
     gateway: createGateway({
       url: undefined, timeoutMs: env.PAYMENT_TIMEOUT_MS, concurrency: env.PAYMENT_CONCURRENCY, onUnexpected: nothing,
       successRate: env.PAYMENT_SUCCESS_RATE, transientRate: env.PAYMENT_TRANSIENT_RATE, latencyMs: env.PAYMENT_LATENCY_MS,

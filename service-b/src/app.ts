@@ -9,7 +9,7 @@ import { errorHandler, notFound } from './routes/problem';
 import { pageRoutes, type PageFile } from './routes/static-page';
 import { statusRoutes, type StatusDeps } from './routes/status';
 import type { Logger } from './utils/logger';
-import type { Metrics } from './utils/metrics';
+import type { Metrics } from './metrics';
 import type { FindHolder } from './utils/tokens';
 
 /** What is there for whoever runs the service. */

@@ -6,8 +6,8 @@ import { dltSecurityOf, loadEnv, registryOf, type Env } from './config/env';
 import { readCommand, UsageError, type Command, type RedriveCommand } from './dead-letters/command';
 import { createDecodeOriginal } from './dead-letters/decode';
 import { verdictText } from './dead-letters/format';
+import { list, show, stats, type Found } from './dead-letters/inspect';
 import { createLog, type Log } from './dead-letters/log';
-import { list, show, stats, type Found } from './dead-letters/look';
 import type { Outcome } from './dead-letters/redrive';
 import { runRedrive } from './dead-letters/run-redrive';
 import { createLook, refusalSeen } from './kafka/access';
@@ -79,7 +79,7 @@ const redrive = async (command: RedriveCommand, { env, kafka, log, signal }: Ses
     max: env.REDRIVE_MAX,
     confirm: async ({ toPutBack }) => command.yes || toPutBack === 1 || confirm(toPutBack, signal),
     judged: (position, candidate, reason) => print(verdictText(position, candidate, reason)),
-    putBack: (_position, count, { toPutBack }) => progress.show(`${count} of ${toPutBack} put back`),
+    onRedriven: (_position, count, { toPutBack }) => progress.show(`${count} of ${toPutBack} put back`),
     signal,
     logger: silent,
   });

@@ -5,25 +5,23 @@ import { createAccessWatch } from './kafka/access-watch';
 import { adjustKafkaLogLevel, createKafka, topicProbe } from './kafka/client';
 import { createCodec } from './kafka/codec';
 import { createOrderConsumer } from './kafka/consumer';
-import { toDeadLetter } from './kafka/dead-letter';
-import { withTrace } from './kafka/header-changes';
 import { createLagWatch } from './kafka/lag';
+import { createOrderReader } from './kafka/order-record';
 import { keyPartitioner } from './kafka/partitioner';
-import { createPublisher, type OutcomeRecord, type Position } from './kafka/publisher';
+import { createPublisher } from './kafka/publisher';
 import { createRegistryClient } from './kafka/registry-client';
-import { redriveCountOf } from './kafka/redrive-headers';
-import { positionAttributes, recordAttributes } from './kafka/span-attributes';
+import { createMetrics } from './metrics';
 import { createOperator } from './operator';
 import { countCalls } from './processors/count-calls';
-import { createGateway } from './processors/gateway';
+import { createGateway } from './processors/create-gateway';
 import { createProcessOrder } from './processors/process-order';
 import { createStatus } from './status';
+import { createSteps } from './steps';
 import { createLogger, switchLevelOnSignal } from './utils/logger';
-import { createMetrics } from './utils/metrics';
-import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
+import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTokens } from './utils/tokens';
-import { createTracer, endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
+import { createTracer } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {
@@ -68,16 +66,7 @@ const start = async (env: Env): Promise<void> => {
   };
   const payments = publisherFor(env.PAYMENTS_TOPIC);
   const deadLetters = publisherFor(env.DLT_TOPIC);
-
-  /** Publishes an outcome as a part of the trace of its record. */
-  const publishWithin = (
-    parent: TraceHeaders | undefined, { topic, publish }: typeof payments, outcome: OutcomeRecord, signal: AbortSignal, more?: Attributes,
-  ): Promise<Position> => {
-    const attributes = () => ({ ...recordAttributes('send', topic, outcome.key), ...more });
-    const span = tracer.start('producer', `send ${topic}`, { parent, attributes });
-    const traced = span.trace === undefined ? outcome : { ...outcome, headers: withTrace(outcome.headers ?? {}, span.trace) };
-    return endWith(span, publish(traced, signal), positionAttributes);
-  };
+  const steps = createSteps({ groupId: env.KAFKA_GROUP_ID, codec, payments, deadLetters, tracer, metrics, trail });
 
   const { gateway, open } = countCalls(createGateway({
     url: env.PAYMENT_GATEWAY_URL,
@@ -90,57 +79,26 @@ const start = async (env: Env): Promise<void> => {
   }));
   const status = createStatus({ concurrency: env.PAYMENT_CONCURRENCY, timeoutMs: env.PAYMENT_TIMEOUT_MS, openCalls: open });
   const processOrder = createProcessOrder({
-    decode: codec.readOrder,
+    ...createOrderReader(codec.readOrder),
     gateway,
     onAnswer: status.alsoAnswered(metrics.answered),
-    onRetry: ({ record: { topic, partition, message, trace }, ...retry }) =>
-      trail.log('payment retried', { ...retry, traceId: traceIdOf(trace), topic, partition, offset: message.offset }),
+    onRetry: steps.tellRetry,
+    publishPayment: steps.publishPayment,
+    publishDeadLetter: steps.publishDeadLetter,
     maxRetries: env.PAYMENT_MAX_RETRIES,
     retryBaseMs: env.PAYMENT_RETRY_BASE_MS,
-    publishPayment: async (event, { partition, message, trace }, signal) => {
-      const { orderId, paymentId } = event.data;
-      const value = await codec.writePayment(event, signal);
-      const outcome = { key: Buffer.from(orderId), value, fallbackPartition: partition };
-      const { partition: at, offset } = await publishWithin(trace, payments, outcome, signal);
-      metrics.finished('paid', message.timestamp);
-      trail.log('payment published', { orderId, paymentId, traceId: traceIdOf(trace), topic: payments.topic, partition: at, offset });
-    },
-    publishDeadLetter: async ({ record, error, retryCount }, signal) => {
-      const { key } = record.message;
-      const { value, headers } = toDeadLetter({ record, error, retryCount, failedAt: new Date(), groupId: env.KAFKA_GROUP_ID });
-      const outcome = { key, value, headers, fallbackPartition: record.partition };
-      const why = { 'dead_letter.error_type': error.name, 'dead_letter.retry_count': retryCount };
-      const position = await publishWithin(record.trace, deadLetters, outcome, signal, why);
-      metrics.finished('dead_lettered', record.message.timestamp);
-      metrics.deadLettered(error.name);
-      trail.log('order dead-lettered', {
-        orderId: key?.toString().slice(0, 64), errorType: error.name, retryCount, traceId: traceIdOf(record.trace),
-        topic: deadLetters.topic, ...position,
-      });
-    },
   });
   const consumer = createOrderConsumer({
     kafka,
     topic: env.ORDERS_TOPIC,
     groupId: env.KAFKA_GROUP_ID,
-    process: (record, signal) => {
-      const { topic, partition, message } = record;
-      const { key, headers, offset } = message;
-      const parent = traceOf(headers);
-      const attributes = () => ({
-        ...recordAttributes('process', topic, key), ...positionAttributes({ partition, offset }), 'messaging.consumer.group.name': env.KAFKA_GROUP_ID,
-      });
-      // What was put back goes on in the trace of its first try, and points to where that ended.
-      const links = parent !== undefined && redriveCountOf(headers) > 0 ? [parent] : [];
-      const span = tracer.start('consumer', `process ${topic}`, { parent, links, attributes });
-      trail.log('order consumed', { orderId: key?.toString().slice(0, 64), traceId: traceIdOf(span.trace), topic, partition, offset });
-      return endWith(span, processOrder({ topic, partition, message, trace: span.trace }, signal));
-    },
+    process: steps.consume(processOrder),
     onJoin: status.alsoJoined(metrics.joined),
     onRestart: access.alsoCheck(status.alsoRestarted(metrics.restarted)),
     logger,
   });
   const lag = createLagWatch({ kafka, groupId: env.KAFKA_GROUP_ID, topics: [env.ORDERS_TOPIC], logger });
+  const stopping = new AbortController();
   const checks = () => ({
     paymentsWritable: payments.healthy(),
     deadLettersWritable: deadLetters.healthy(),
@@ -148,7 +106,7 @@ const start = async (env: Env): Promise<void> => {
     accessGranted: access.granted(),
     consumerJoined: consumer.healthy(),
     partitionsMove: consumer.standing().length === 0,
-    notStopping: !isClosing(server),
+    notStopping: !stopping.signal.aborted,
   });
   metrics.watch({
     checks,
@@ -173,7 +131,14 @@ const start = async (env: Env): Promise<void> => {
     logger,
     // Eight and a half seconds at most. Probes are answered while the consumer stops.
     steps: [
-      { name: 'http and consumer', timeoutMs: 6_000, run: () => Promise.all([closeServer(server, 4_000, { onDeaf: () => operator?.closeStreams() }), consumer.stop(), operator?.stop()]) },
+      {
+        name: 'http and consumer',
+        timeoutMs: 6_000,
+        run: () => {
+          stopping.abort();
+          return Promise.all([closeServer(server, 4_000, { onDeaf: () => operator?.closeStreams() }), consumer.stop(), operator?.stop()]);
+        },
+      },
       { name: 'producers', timeoutMs: 2_000, run: () => Promise.all([payments.stop(), deadLetters.stop(), lag.stop()]) },
       { name: 'traces', timeoutMs: 500, run: tracer.stop },
     ],

@@ -36,7 +36,7 @@ const PLANS_MAX = 10;
 
 const unreadable = (): Problem => unavailable('The dead letters cannot be read now.');
 
-type Hooks = Pick<Parameters<typeof runRedrive>[1], 'confirm' | 'putBack' | 'signal'>;
+type Hooks = Pick<Parameters<typeof runRedrive>[1], 'confirm' | 'onRedriven' | 'signal'>;
 
 /**
  * What the operator's page shows and does, over a Kafka client of its own, which comes in as the user of the command for dead letters:
@@ -82,7 +82,7 @@ export const createOperator = ({ env, codec, logger }: { env: Env; codec: Codec;
     try {
       await plans.take(signal);
       try {
-        return await run({ ...request, dryRun: true }, { signal, confirm: async () => false, putBack: () => undefined });
+        return await run({ ...request, dryRun: true }, { signal, confirm: async () => false, onRedriven: () => undefined });
       } catch (error) {
         if (error instanceof NothingThereError || signal.aborted) throw error;
         logger.debug('a dry run failed', { error });
@@ -105,7 +105,7 @@ export const createOperator = ({ env, codec, logger }: { env: Env; codec: Codec;
       next: page.more && last !== undefined ? cursorOf(last) : null,
       ...counts(), total: page.total,
       asOf: new Date(follow.asOf() ?? Date.now()).toISOString(),
-      complete: follow.isComplete(), indexed: letters.size(), left: follow.left(), cut: letters.isCut(),
+      complete: follow.isComplete(), indexed: letters.size(), left: follow.unread(), cut: letters.isCut(),
     };
   };
 

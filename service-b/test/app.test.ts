@@ -1,6 +1,6 @@
 import request from 'supertest';
 import { createApp } from '../src/app';
-import { createMetrics } from '../src/utils/metrics';
+import { createMetrics } from '../src/metrics';
 import { recordingLogger } from './support/fakes';
 
 const holding = { paymentsWritable: true, deadLettersWritable: true, consumerJoined: true };

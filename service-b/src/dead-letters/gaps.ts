@@ -12,7 +12,7 @@ export const createGaps = () => {
   let turn = 0;
 
   const cut = (range: Range, low: bigint): Range[] => (range.to <= low ? [] : [{ ...range, from: range.from < low ? low : range.from }]);
-  const unread = ({ gaps, piece }: Partition): Range[] => (piece === undefined ? gaps : [...gaps, piece]);
+  const unreadOf = ({ gaps, piece }: Partition): Range[] => (piece === undefined ? gaps : [...gaps, piece]);
 
   /** The last piece of the newest gap. */
   const pieceOf = (partition: Partition): Range | undefined => {
@@ -72,8 +72,9 @@ export const createGaps = () => {
       partition.first = true;
     }),
     /** Whether of some partition nothing has been read since it began, though there is something. */
-    isFirst: (): boolean => [...partitions.values()].some((partition) => partition.first && unread(partition).length > 0),
-    left: (): number => [...partitions.values()].flatMap(unread).reduce((sum, { from, to }) => sum + Number(to - from), 0),
+    isFirst: (): boolean => [...partitions.values()].some((partition) => partition.first && unreadOf(partition).length > 0),
+    /** Records that are not read yet. */
+    unread: (): number => [...partitions.values()].flatMap(unreadOf).reduce((sum, { from, to }) => sum + Number(to - from), 0),
     clear: (): void => partitions.clear(),
   };
 };

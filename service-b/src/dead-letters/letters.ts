@@ -60,7 +60,7 @@ export const createLetters = ({ maxBytes, changed }: {
     become(first, 'failedAgain');
   };
 
-  const joinOrder = (letter: Letter): void => {
+  const addToOrder = (letter: Letter): void => {
     const order = orderOf(letter.key);
     if (order === undefined) return;
     const those = byOrder.get(order);
@@ -75,7 +75,7 @@ export const createLetters = ({ maxBytes, changed }: {
     else byOrder.set(order, new Set([those, letter]));
   };
 
-  const leaveOrder = (letter: Letter): void => {
+  const removeFromOrder = (letter: Letter): void => {
     const order = orderOf(letter.key);
     if (order === undefined) return;
     const those = byOrder.get(order);
@@ -91,7 +91,7 @@ export const createLetters = ({ maxBytes, changed }: {
     if (counts.count === 0) types.delete(letter.errorType);
     byPosition.delete(letter.position);
     if (letter.from !== undefined && successors.get(letter.from.of) === letter) successors.delete(letter.from.of);
-    leaveOrder(letter);
+    removeFromOrder(letter);
     bytes -= bytesOf(letter);
   };
 
@@ -134,7 +134,7 @@ export const createLetters = ({ maxBytes, changed }: {
       isSorted = false;
       bytes += bytesOf(letter);
       countsOf(letter.errorType).count += 1;
-      joinOrder(letter);
+      addToOrder(letter);
       if (letter.from !== undefined) {
         successors.set(letter.from.of, letter);
         const first = byPosition.get(letter.from.of);

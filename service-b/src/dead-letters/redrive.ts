@@ -26,15 +26,15 @@ export type Candidate = {
 type Candidates = ReadonlyMap<string, Candidate>;
 
 /** What the log says about the chosen ones: the orders that are paid, and the positions that a record of `orders` came from. */
-export type Known = { paid: ReadonlySet<string>; putBack: ReadonlySet<string> };
+export type Known = { paid: ReadonlySet<string>; redriven: ReadonlySet<string> };
 
 /** Why a dead letter is not put back on `topic`; undefined if it is. `max` is how often the record of an order may be. */
 export const reasonToSkip = (
-  position: string, { order, redriveCount, original }: Candidate, { paid, putBack }: Known, { topic, max }: { topic: string; max: number },
+  position: string, { order, redriveCount, original }: Candidate, { paid, redriven }: Known, { topic, max }: { topic: string; max: number },
 ): string | undefined => {
   if (original === undefined) return 'cannot be read';
   if (original.originalTopic !== topic) return `original is not of ${topic}`;
-  if (putBack.has(position)) return 'put back before';
+  if (redriven.has(position)) return 'put back before';
   if (order !== undefined && paid.has(order)) return 'order is paid';
   return redriveCount >= max ? `put back ${max} times, the most that REDRIVE_MAX allows` : undefined;
 };
@@ -78,11 +78,11 @@ const choose = async (log: Log, topic: string, { positions, filter }: Pick<Redri
 };
 
 /** Nothing was put back before it had failed, but its order may have been paid long before: `payments` is read as a whole. */
-const lookBack = async (log: Log, topics: Topics, chosen: Candidates, oldest: number): Promise<Known> => {
+const readKnown = async (log: Log, topics: Topics, chosen: Candidates, oldest: number): Promise<Known> => {
   const orders = new Set([...chosen.values()].map(({ order }) => order));
   const paid = new Set<string>();
-  const putBack = new Set<string>();
-  if (chosen.size === 0) return { paid, putBack };
+  const redriven = new Set<string>();
+  if (chosen.size === 0) return { paid, redriven };
   await log.scan([...await log.rangesOf(topics.payments), ...await log.rangesOf(topics.orders, oldest)], (record) => {
     const { topic, message } = record;
     if (topic === topics.payments) {
@@ -92,9 +92,9 @@ const lookBack = async (log: Log, topics: Topics, chosen: Candidates, oldest: nu
     }
     const position = markOf(message.headers)?.of;
     const candidate = position === undefined ? undefined : chosen.get(position);
-    if (position !== undefined && candidate !== undefined && isMarkOf(candidate, record)) putBack.add(position);
+    if (position !== undefined && candidate !== undefined && isMarkOf(candidate, record)) redriven.add(position);
   });
-  return { paid, putBack };
+  return { paid, redriven };
 };
 
 /** For each partition, from the first to the last of them: they come in the order of their offsets. */
@@ -126,7 +126,7 @@ export type Outcome = Plan & {
  * Puts the originals of dead letters back on `orders`, each with a mark: the count of its redrives and the dead letter it came from.
  * A later run finds that mark in the log: whatever ends this one, it can be run again.
  */
-export const createRedrive = ({ log, topics, max, send, confirm, judged, putBack: told, signal }: {
+export const createRedrive = ({ log, topics, max, send, confirm, judged, onRedriven, signal }: {
   log: Log;
   topics: Topics;
   max: number;
@@ -136,13 +136,13 @@ export const createRedrive = ({ log, topics, max, send, confirm, judged, putBack
   /** Hears in a dry run of each that was chosen, and why it is skipped, if it is. */
   judged: (position: string, candidate: Candidate, reason: string | undefined) => void;
   /** Hears of each that is back on the topic, and how many are by now. */
-  putBack: (position: string, count: number, plan: Plan) => void;
+  onRedriven: (position: string, count: number, plan: Plan) => void;
   signal: AbortSignal;
 }) => {
-  const putBack = async (taken: Candidates, rate: number, outcome: Outcome): Promise<void> => {
+  const redriveAll = async (taken: Candidates, rate: number, outcome: Outcome): Promise<void> => {
     const refuse = (position: string): void => void outcome.refused.push(position);
-    const count = (position: string): void => told(position, outcome.putBack += 1, outcome);
-    const sender = createSender({ send, rate, putBack: count, refuse, signal });
+    const count = (position: string): void => onRedriven(position, outcome.putBack += 1, outcome);
+    const sender = createSender({ send, rate, onSent: count, onRefused: refuse, signal });
 
     const take = async ({ message }: LogRecord, position: string, candidate: Candidate, beat: () => Promise<void>): Promise<void> => {
       const { letter, redriveCount } = candidate;
@@ -172,7 +172,7 @@ export const createRedrive = ({ log, topics, max, send, confirm, judged, putBack
 
   return async ({ positions, filter, dryRun, rate }: RedriveRequest): Promise<Outcome> => {
     const { chosen, oldest } = await choose(log, topics.deadLetters, { positions, filter });
-    const known = await lookBack(log, topics, chosen, oldest);
+    const known = await readKnown(log, topics, chosen, oldest);
     const taken = new Map<string, Candidate>();
     const skipped = new Map<string, number>();
     for (const [at, candidate] of chosen) {
@@ -182,7 +182,7 @@ export const createRedrive = ({ log, topics, max, send, confirm, judged, putBack
       if (dryRun) judged(at, candidate, reason);
     }
     const outcome: Outcome = { chosen: chosen.size, skipped, toPutBack: taken.size, putBack: 0, refused: [] };
-    if (!dryRun && taken.size > 0 && await confirm(outcome)) await putBack(taken, rate, outcome);
+    if (!dryRun && taken.size > 0 && await confirm(outcome)) await redriveAll(taken, rate, outcome);
     return outcome;
   };
 };

@@ -23,10 +23,10 @@ export type Redrive = {
   error: string | null;
 };
 
-/** Runs a redrive by the command's code; `confirm` and `putBack` as there. */
+/** Runs a redrive by the command's code; `confirm` and `onRedriven` as there. */
 export type RunRedrive = (request: RedriveRequest, hooks: {
   confirm: (plan: Plan) => Promise<boolean>;
-  putBack: (position: string) => void;
+  onRedriven: (position: string) => void;
   signal: AbortSignal;
 }) => Promise<Outcome>;
 
@@ -84,7 +84,7 @@ export const createRedrives = ({ run, find, moved, logger, now = Date.now }: {
     move(entry, letter.paid ? { paid: paid + 1 } : { failedAgain: failedAgain + 1 });
   };
 
-  const putBack = (entry: Entry, position: string): void => {
+  const countRedriven = (entry: Entry, position: string): void => {
     entry.pending.add(position);
     move(entry, { putBack: entry.told.putBack + 1 });
     const letter = find(position);
@@ -116,7 +116,7 @@ export const createRedrives = ({ run, find, moved, logger, now = Date.now }: {
           move(entry, { chosen: plan.chosen, toPutBack: plan.toPutBack, skipped: skippedOf(plan) });
           return true;
         },
-        putBack: (position) => putBack(entry, position),
+        onRedriven: (position) => countRedriven(entry, position),
       });
       const { chosen, toPutBack, refused, stopped } = outcome;
       const told = { chosen, toPutBack, skipped: skippedOf(outcome), refused: refused.slice(0, REFUSED_SHOWN) };

@@ -10,8 +10,8 @@ export type Send = (record: RecordToSend) => Promise<'sent' | 'refused'>;
 
 export type RecordToSend = Pick<Outgoing, 'key' | 'value' | 'headers' | 'fallbackPartition'>;
 
-/** A record to put back; `position` is that of its dead letter. */
-export type ToPutBack = { position: string; message: RecordToSend };
+/** The original of a dead letter, and the position of that. */
+type ToRedrive = { position: string; message: RecordToSend };
 
 /** In one go at most: what goes into a request is the business of whoever sends. */
 const MOST = { records: 500, bytes: 900_000 };
@@ -19,19 +19,19 @@ const MOST = { records: 500, bytes: 900_000 };
 const sizeOf = ({ key, value, headers }: RecordToSend): number => (key?.length ?? 0) + (value?.length ?? 0) + headerBytesOf(headers);
 
 /** Sends records in goes, one after the other, at most `rate` records a second. */
-export const createSender = ({ send, rate, putBack, refuse, signal }: {
+export const createSender = ({ send, rate, onSent, onRefused, signal }: {
   send: Send;
   rate: number;
-  /** Is told of a record that is acknowledged. */
-  putBack: (position: string) => void;
-  /** Is told of a record that the topic does not take. */
-  refuse: (position: string) => void;
+  /** Hears of a record that is acknowledged. */
+  onSent: (position: string) => void;
+  /** Hears of a record that the topic does not take. */
+  onRefused: (position: string) => void;
   /** Ends the wait for the next go; one that is under way is finished. */
   signal: AbortSignal;
 }) => {
   // Some goes a second, so that a low rate is not a burst now and then.
   const most = Math.min(MOST.records, Math.ceil(rate / 5));
-  let go: ToPutBack[] = [];
+  let go: ToRedrive[] = [];
   let bytes = 0;
   let nextAt = 0;
 
@@ -46,8 +46,8 @@ export const createSender = ({ send, rate, putBack, refuse, signal }: {
     go = [];
     bytes = 0;
     const outcomes = await Promise.allSettled(records.map(async ({ position, message }) => {
-      if (await send(message) === 'sent') putBack(position);
-      else refuse(position);
+      if (await send(message) === 'sent') onSent(position);
+      else onRefused(position);
     }));
     const failure = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
@@ -55,7 +55,7 @@ export const createSender = ({ send, rate, putBack, refuse, signal }: {
 
   return {
     /** Sends when there is enough for a go; `beat` is called about every second of a wait. */
-    add: async (record: ToPutBack, beat: () => Promise<void>): Promise<void> => {
+    add: async (record: ToRedrive, beat: () => Promise<void>): Promise<void> => {
       const size = sizeOf(record.message);
       if (bytes + size > MOST.bytes) await flush(beat);
       go.push(record);

@@ -1,7 +1,8 @@
 import { InvalidOrderError } from '../processors/order';
+import type { PaymentCompleted } from '../processors/payment';
 import type { Logger } from '../utils/logger';
 import { avroTypeOf, encodeAvro, isAvro, UndecodableError } from './avro';
-import { paymentCompletedText, readJson, type PaymentCompleted } from './messages';
+import { paymentCompletedText, readJson } from './messages';
 import { createOwnSchema } from './own-schema';
 import type { RegistryClient } from './registry-client';
 import { createOwnReader, createSchemaCache } from './schema-cache';

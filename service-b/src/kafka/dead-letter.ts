@@ -1,22 +1,13 @@
 import { isUtf8 } from 'node:buffer';
-import type { IHeaders, KafkaMessage } from 'kafkajs';
+import type { IHeaders } from 'kafkajs';
 import { z } from 'zod';
-import type { TraceHeaders } from '../utils/tracing';
 import { isAvro } from './avro';
+import type { ConsumedRecord } from './consumed-record';
 import { withoutOriginalHeaders } from './envelope-text';
 import { withMore, withoutPrefix } from './header-changes';
 import { blockOfOriginal, isOriginalHeaders, originalHeadersText, type OriginalHeader } from './original-headers';
 import { blockOf, headersOf, type Headers } from './record-headers';
 import { timestampSchema } from './messages';
-
-/** A record as it was consumed. */
-export type ConsumedRecord = {
-  topic: string;
-  partition: number;
-  message: KafkaMessage;
-  /** The trace that its outcome is part of. */
-  trace?: TraceHeaders | undefined;
-};
 
 /** The value of a record of `orders.DLT`. Field by field: see `kafka/asyncapi.yaml`. */
 const deadLetterSchema = z.object({

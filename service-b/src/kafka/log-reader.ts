@@ -78,7 +78,7 @@ export const createLogReader = ({ kafka, brokers, groupId, pace }: {
   const run = (consumer: Consumer, cursors: Cursor[], handle: HandleRecord, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       let over = false;
-      let lastSign = Date.now();
+      let heardAt = Date.now();
       let handling = false;
 
       const end = (settle: () => void): void => {
@@ -94,7 +94,7 @@ export const createLogReader = ({ kafka, brokers, groupId, pace }: {
         if (!handling) fail(signal.reason);
       };
       const idleCheck = setInterval(() => {
-        if (handling || Date.now() - lastSign < IDLE_MS) return;
+        if (handling || Date.now() - heardAt < IDLE_MS) return;
         const missing = cursors.filter(({ next, to }) => next < to)
           .map(({ topic, partition, next, to }) => `${topic} ${partition}: ${next} of ${to}`);
         fail(new Error(`Kafka at ${brokers.join(', ')} sent nothing for ${IDLE_MS / 1_000} s; read so far: ${missing.join(', ')}`));
@@ -125,7 +125,7 @@ export const createLogReader = ({ kafka, brokers, groupId, pace }: {
           fail(error);
         } finally {
           handling = false;
-          lastSign = Date.now();
+          heardAt = Date.now();
         }
         if (signal.aborted) fail(signal.reason);
         else if (pace !== undefined) await sleep(pace.restMs);
@@ -135,14 +135,14 @@ export const createLogReader = ({ kafka, brokers, groupId, pace }: {
       consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
         const cursor = cursorOf(topic, partition);
         if (over || cursor === undefined) return;
-        lastSign = Date.now();
+        heardAt = Date.now();
         cursor.next = BigInt(lastOffset) + 1n;
         if (cursor.next >= cursor.to) pause(cursor);
         if (cursors.every(({ next, to }) => next >= to)) end(resolve);
       });
       // Emitted before the first fetch, so the seeks are in place when it begins; also when the place with the broker was lost.
       consumer.on(consumer.events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
-        lastSign = Date.now();
+        heardAt = Date.now();
         for (const [topic, partitions] of Object.entries(memberAssignment)) {
           for (const partition of partitions) {
             const cursor = cursorOf(topic, partition);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { InvalidOrderError, type Order } from '../processors/order';
+import type { PaymentCompleted } from '../processors/payment';
 import { instantOf } from '../utils/timestamp';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -31,13 +32,6 @@ const orderCreatedSchema = z.object({
     items: z.array(itemSchema).min(1).max(500),
   }),
 });
-
-export type PaymentCompleted = {
-  eventType: 'PAYMENT_COMPLETED';
-  eventId: string;
-  timestamp: string;
-  data: { orderId: string; paymentId: string; paymentStatus: 'completed'; amount: number; currency: string; processedAt: string };
-};
 
 /** The value of a record of `payments` in JSON, as JSON.stringify would write it at several times the cost: nothing in it needs escapes. */
 export const paymentCompletedText = ({ eventId, timestamp, data }: PaymentCompleted): string =>

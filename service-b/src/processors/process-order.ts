@@ -1,11 +1,8 @@
 import { hash, randomUUID } from 'node:crypto';
-import { SchemaNeededError } from '../kafka/avro';
-import type { ConsumedRecord } from '../kafka/dead-letter';
-import { readOrder, type PaymentCompleted } from '../kafka/messages';
-import { redriveCountOf } from '../kafka/redrive-headers';
 import { pause } from '../utils/when-aborted';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 import { GatewayUnavailableError, PaymentConflictError, PaymentDeclinedError, type Order } from './order';
+import type { PaymentCompleted } from './payment';
 
 /** Namespace of payment ids and idempotency keys. Changing it would pay every redelivered order a second time. */
 const PAYMENT_NAMESPACE = '6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34';
@@ -28,11 +25,11 @@ export const paymentIdOf = (orderId: string): string => uuidV5(orderId);
 export const idempotencyKeyOf = (orderId: string, redrive: number): string => uuidV5(redrive === 0 ? orderId : `${orderId}:${redrive}`);
 
 /** Resolves once all in-sync replicas hold the payment; keeps trying until then. Rejects only when `signal` aborts. */
-export type PublishPayment = (event: PaymentCompleted, record: ConsumedRecord, signal: AbortSignal) => Promise<void>;
+export type PublishPayment<Consumed> = (event: PaymentCompleted, record: Consumed, signal: AbortSignal) => Promise<void>;
 
 /** Resolves once all in-sync replicas hold the dead letter; keeps trying until then. Rejects only when `signal` aborts. */
-export type PublishDeadLetter = (
-  failure: { record: ConsumedRecord; error: Error; retryCount: number },
+export type PublishDeadLetter<Consumed> = (
+  failure: { record: Consumed; error: Error; retryCount: number },
   signal: AbortSignal,
 ) => Promise<void>;
 
@@ -44,7 +41,7 @@ export const backoffMs = (attempt: number, baseMs: number, random: () => number 
   Math.min(baseMs * 2 ** attempt, MAX_WAIT_MS) * (0.5 + random() / 2);
 
 /** A retry of the gateway that is about to be made: `attempt` 1 for the first one. */
-export type Retry = { record: ConsumedRecord; orderId: string; attempt: number; reason: string; retryInMs: number };
+export type Retry<Consumed> = { record: Consumed; orderId: string; attempt: number; reason: string; retryInMs: number };
 
 const completed = (order: Order, paymentId: string): PaymentCompleted => {
   const now = new Date().toISOString();
@@ -58,7 +55,7 @@ const completed = (order: Order, paymentId: string): PaymentCompleted => {
 
 const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
-type Charge = { record: ConsumedRecord; order: Order; request: ChargeRequest };
+type Charge<Consumed> = { record: Consumed; order: Order; request: ChargeRequest };
 
 const failureOf = (result: Exclude<ChargeResult, { kind: 'approved' }>): Error => {
   switch (result.kind) {
@@ -68,23 +65,25 @@ const failureOf = (result: Exclude<ChargeResult, { kind: 'approved' }>): Error =
   }
 };
 
-export type ProcessOrder = ReturnType<typeof createProcessOrder>;
-
-/** What a record of `orders` means: exactly one outcome, a payment or a dead letter. */
-export const createProcessOrder = ({ decode, gateway, onAnswer, onRetry, publishPayment, publishDeadLetter, maxRetries, retryBaseMs }: {
-  /** The value of a record as an event. @throws what is wrong with it; SchemaNeededError */
-  decode: (value: Buffer | null) => unknown;
+/** What a record of `orders` means: exactly one outcome, a payment or a dead letter. `Consumed` is a record as the consumer knows it. */
+export const createProcessOrder = <Consumed>({
+  readOrder, redriveOf, gateway, onAnswer, onRetry, publishPayment, publishDeadLetter, maxRetries, retryBaseMs,
+}: {
+  /** The order of a record, or a promise of it where that takes time. Throws or rejects with what is wrong with the record. */
+  readOrder: (record: Consumed, signal: AbortSignal) => Order | Promise<Order>;
+  /** How often a record was put back after a failure; 0 for the first record of an order. */
+  redriveOf: (record: Consumed) => number;
   /** As `createGateway` makes it: bounded, and it rejects only when its signal aborts. */
   gateway: Gateway;
   /** Hears of each answer of the gateway; `attempt` is 0 for the first call for an order. */
   onAnswer: (answer: ChargeResult['kind'], attempt: number) => void;
-  onRetry: (retry: Retry) => void;
-  publishPayment: PublishPayment;
-  publishDeadLetter: PublishDeadLetter;
+  onRetry: (retry: Retry<Consumed>) => void;
+  publishPayment: PublishPayment<Consumed>;
+  publishDeadLetter: PublishDeadLetter<Consumed>;
   maxRetries: number;
   retryBaseMs: number;
 }) => {
-  const retry = (charge: Charge, { reason, retryAfterMs = 0 }: ChargeResult & { kind: 'unavailable' }, signal: AbortSignal): Promise<void> => {
+  const retry = (charge: Charge<Consumed>, { reason, retryAfterMs = 0 }: ChargeResult & { kind: 'unavailable' }, signal: AbortSignal): Promise<void> => {
     const { record, request } = charge;
     const attempt = request.attempt + 1;
     const retryInMs = Math.round(Math.max(backoffMs(request.attempt, retryBaseMs), Math.min(retryAfterMs, MAX_WAIT_MS)));
@@ -93,7 +92,7 @@ export const createProcessOrder = ({ decode, gateway, onAnswer, onRetry, publish
   };
 
   // Plain functions: an async one holds some hundred bytes for as long as an order is on its way, and one that need not wait costs turns.
-  const conclude = (charge: Charge, result: ChargeResult, signal: AbortSignal): Promise<void> => {
+  const conclude = (charge: Charge<Consumed>, result: ChargeResult, signal: AbortSignal): Promise<void> => {
     const { record, order, request } = charge;
     const { attempt, redrive } = request;
     onAnswer(result.kind, attempt);
@@ -106,27 +105,43 @@ export const createProcessOrder = ({ decode, gateway, onAnswer, onRetry, publish
     return publishDeadLetter({ record, error: failureOf(result), retryCount: attempt }, signal);
   };
 
-  const tryCharge = (charge: Charge, signal: AbortSignal): Promise<void> => {
+  const tryCharge = (charge: Charge<Consumed>, signal: AbortSignal): Promise<void> => {
     const answer = gateway(charge.request, signal);
     return answer instanceof Promise ? answer.then((result) => conclude(charge, result, signal)) : conclude(charge, answer, signal);
+  };
+
+  const chargeOrder = (record: Consumed, order: Order, signal: AbortSignal): Promise<void> => {
+    const { orderId, amount, currency } = order;
+    const redrive = redriveOf(record);
+    const request = { orderId, idempotencyKey: idempotencyKeyOf(orderId, redrive), amount, currency, redrive, attempt: 0 };
+    return tryCharge({ record, order, request }, signal);
+  };
+
+  const failUnread = (record: Consumed, error: unknown, signal: AbortSignal): Promise<void> =>
+    publishDeadLetter({ record, error: toError(error), retryCount: 0 }, signal);
+
+  const chargeLater = async (record: Consumed, reading: Promise<Order>, signal: AbortSignal): Promise<void> => {
+    let order: Order;
+    try {
+      order = await reading;
+    } catch (error) {
+      signal.throwIfAborted();
+      return failUnread(record, error, signal);
+    }
+    return chargeOrder(record, order, signal);
   };
 
   /**
    * Resolves once the record's outcome is on the broker.
    * @throws the reason of `signal`, if it aborts first: the record has no outcome then and is to be processed again
    */
-  const process = (record: ConsumedRecord, signal: AbortSignal): Promise<void> => {
-    let order: Order;
+  return (record: Consumed, signal: AbortSignal): Promise<void> => {
+    let order: Order | Promise<Order>;
     try {
-      order = readOrder(record.message.key, decode(record.message.value));
+      order = readOrder(record, signal);
     } catch (error) {
-      if (error instanceof SchemaNeededError) return error.load(signal).then(() => process(record, signal));
-      return publishDeadLetter({ record, error: toError(error), retryCount: 0 }, signal);
+      return failUnread(record, error, signal);
     }
-    const { orderId, amount, currency } = order;
-    const redrive = redriveCountOf(record.message.headers);
-    const request = { orderId, idempotencyKey: idempotencyKeyOf(orderId, redrive), amount, currency, redrive, attempt: 0 };
-    return tryCharge({ record, order, request }, signal);
+    return order instanceof Promise ? chargeLater(record, order, signal) : chargeOrder(record, order, signal);
   };
-  return process;
 };

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { murmur2 } from '../kafka/partitioner';
+import { murmur2 } from '../utils/murmur2';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 
 export type Fate = { successRate: number; transientRate: number };

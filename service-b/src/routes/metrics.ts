@@ -1,5 +1,5 @@
 import { Router, type RequestHandler } from 'express';
-import type { Metrics } from '../utils/metrics';
+import type { Metrics } from '../metrics';
 import { methodNotAllowed } from './problem';
 
 /** Measures each request of this service; they are few. */

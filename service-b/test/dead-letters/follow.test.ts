@@ -36,7 +36,7 @@ const aFollow = (records: LogRecord[], maxBytes = 1_000_000) => {
   const letters = createLetters({ maxBytes, changed: () => undefined });
   const { logger, lines } = recordingLogger();
   let changes = 0;
-  const follow = createFollow({ log, letters, topics, wanted: () => false, changed: () => void (changes += 1), logger, lookMs: 50 });
+  const follow = createFollow({ log, letters, topics, wanted: () => false, changed: () => void (changes += 1), logger, pollMs: 50 });
   follows.push(follow);
   return { log, letters, follow, lines, changes: () => changes };
 };
@@ -62,7 +62,7 @@ test('When somebody asks, then the newest are there first, and in the end all', 
   );
   expect(follow.isComplete()).toBe(false);
   await eventually(follow.isComplete, 5_000);
-  expect([letters.size(), follow.left()]).toEqual([900, 0]);
+  expect([letters.size(), follow.unread()]).toEqual([900, 0]);
 });
 
 test('When records of the other topics tell of them, then that is known', async () => {
@@ -78,7 +78,7 @@ test('When records of the other topics tell of them, then that is known', async 
   expect(letters.page({}, 9).letters.map(stateOf)).toEqual(['open', 'putBack', 'paid']);
 });
 
-test('When more come, then they are read at the next look', async () => {
+test('When more come, then they are read at the next poll', async () => {
   const records = lettersOf(3);
   const { follow, letters } = aFollow(records);
   await follow.ask(1_000);
@@ -102,7 +102,7 @@ test('When the broker is away, then it says so once, and goes on when it is back
 test('When the oldest find no room, then they are not asked for any more, and it says that it is not complete', async () => {
   const { follow, log, letters } = aFollow(lettersOf(6_000), 100_000);
   await follow.ask(1_000);
-  await eventually(() => follow.left() === 0, 5_000);
+  await eventually(() => follow.unread() === 0, 5_000);
   expect(follow.isComplete()).toBe(false);
   expect(letters.page({}, 1).letters[0]!.failedAt).toBe(5_999_000);
   expect(log.fetched.filter((text) => text.startsWith(topics.deadLetters)).length).toBeLessThan(300);

@@ -20,7 +20,7 @@ test('When a topic is read, then the newest come first, few at first, and each p
   gaps.extend(range(1, 0, 90));
   expect(gaps.isFirst()).toBe(true);
   expect(readAll(gaps)).toEqual(['1: 0-90', '0: 600-700', '0: 100-600', '0: 0-100']);
-  expect([gaps.left(), gaps.isFirst()]).toEqual([0, false]);
+  expect([gaps.unread(), gaps.isFirst()]).toEqual([0, false]);
 });
 
 test('When more comes while older ones are unread, then that comes first', () => {
@@ -28,7 +28,7 @@ test('When more comes while older ones are unread, then that comes first', () =>
   gaps.extend(range(0, 0, 700));
   gaps.read(gaps.newest()!, 700n);
   gaps.extend(range(0, 0, 710));
-  expect(gaps.left()).toBe(610);
+  expect(gaps.unread()).toBe(610);
   expect(readAll(gaps)).toEqual(['0: 700-710', '0: 100-600', '0: 0-100']);
 });
 
@@ -36,7 +36,7 @@ test('When a piece was read in part, then the rest of it is next', () => {
   const gaps = createGaps();
   gaps.extend(range(0, 0, 50));
   gaps.read(gaps.newest()!, 20n);
-  expect([text(gaps.newest()), gaps.isFirst(), gaps.left()]).toEqual(['0: 20-50', true, 30]);
+  expect([text(gaps.newest()), gaps.isFirst(), gaps.unread()]).toEqual(['0: 20-50', true, 30]);
 });
 
 test('When the log was cut, then what is gone is not asked for', () => {
@@ -59,5 +59,5 @@ test('When older ones are given up, then they are not asked for', () => {
   gaps.extend(range(0, 0, 700));
   gaps.read(gaps.newest()!, 700n);
   gaps.giveUp(0);
-  expect([gaps.newest(), gaps.left()]).toEqual([undefined, 0]);
+  expect([gaps.newest(), gaps.unread()]).toEqual([undefined, 0]);
 });

@@ -15,7 +15,7 @@ const aCandidate = (differences: Partial<Candidate> = {}): Candidate =>
     original: { originalTopic: 'orders', originalPartition: 1, originalOffset: '42' }, ...differences,
   });
 const limits = { topic: 'orders', max: 3 };
-const nothingKnown = { paid: new Set<string>(), putBack: new Set<string>() };
+const nothingKnown = { paid: new Set<string>(), redriven: new Set<string>() };
 
 describe('choosing', () => {
   test('When nothing speaks against it, then it is put back', () => {
@@ -26,7 +26,7 @@ describe('choosing', () => {
   test.each([
     ['cannot be read', aCandidate({ original: undefined }), nothingKnown],
     ['original is not of orders', aCandidate({ original: { originalTopic: 'refunds', originalPartition: 0, originalOffset: '0' } }), nothingKnown],
-    ['put back before', aCandidate(), { ...nothingKnown, putBack: new Set(['0:0']) }],
+    ['put back before', aCandidate(), { ...nothingKnown, redriven: new Set(['0:0']) }],
     ['order is paid', aCandidate(), { ...nothingKnown, paid: new Set([orderIdOf(0)]) }],
     ['put back 3 times', aCandidate({ redriveCount: 3 }), nothingKnown],
   ])('When a dead letter is one that %s, then it is skipped with that reason', (reason, candidate, known) => {
@@ -53,7 +53,7 @@ const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
   const sent: RecordToSend[][] = [];
   let go: RecordToSend[] | undefined;
   const judged: (string | undefined)[][] = [];
-  const putBack: string[] = [];
+  const redriven: string[] = [];
   const confirmations: number[] = [];
   const run = createRedrive({
     log: createLog({ reader, progress: () => undefined, signal: stop.signal }),
@@ -73,12 +73,12 @@ const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
       return confirmed;
     },
     judged: (position, _candidate, reason) => void judged.push([position, reason]),
-    putBack: (position) => void putBack.push(position),
+    onRedriven: (position) => void redriven.push(position),
     signal: stop.signal,
   });
   const from = (): string[] => sent.flat().map(({ headers }) => String(headers['redrive-of']));
   const runIt = (differences: Partial<RedriveCommand> = {}) => run({ ...everything, ...differences });
-  return { run: runIt, stop, sent, from, asked, judged, putBack, confirmations };
+  return { run: runIt, stop, sent, from, asked, judged, redriven, confirmations };
 };
 
 const letters = (count: number): LogRecord[] => Array.from({ length: count }, (_, number) =>
@@ -132,9 +132,9 @@ describe('putting back', () => {
   });
 
   test('When some are put back, then each is told of once it is', async () => {
-    const { run, putBack, from } = aRedrive(letters(5));
+    const { run, redriven, from } = aRedrive(letters(5));
     await run();
-    expect(putBack).toEqual(from());
+    expect(redriven).toEqual(from());
   });
 
   test('When there is nothing at the position, then it says so', async () => {

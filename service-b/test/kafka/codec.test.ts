@@ -2,11 +2,13 @@ import { avroTypeOf, encodeAvro } from '../../src/kafka/avro';
 import { createCodec } from '../../src/kafka/codec';
 import { originalOf, readDeadLetter, toDeadLetter } from '../../src/kafka/dead-letter';
 import { createKeyQueue } from '../../src/kafka/key-queue';
-import { readOrder, type PaymentCompleted } from '../../src/kafka/messages';
+import { readOrder } from '../../src/kafka/messages';
+import { createOrderReader } from '../../src/kafka/order-record';
 import { createRegistryClient } from '../../src/kafka/registry-client';
 import { ordersValue } from '../../src/kafka/schemas/orders-value';
 import { paymentsValue } from '../../src/kafka/schemas/payments-value';
 import { InvalidOrderError } from '../../src/processors/order';
+import type { PaymentCompleted } from '../../src/processors/payment';
 import { createProcessOrder } from '../../src/processors/process-order';
 import { anOrder, anOrderCreated, aRecord, orderIdOf } from '../support/builders';
 import { eventually, recordingLogger } from '../support/fakes';
@@ -43,7 +45,7 @@ const aService = (codec = aCodec(registry)) => {
   const paid: string[] = [];
   const dead: { key: string; message: string; back: Buffer | null }[] = [];
   const process = createProcessOrder({
-    decode: codec.readOrder,
+    ...createOrderReader(codec.readOrder),
     gateway: () => ({ kind: 'approved' }),
     onAnswer: () => undefined,
     onRetry: () => undefined,

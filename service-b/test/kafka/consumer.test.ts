@@ -1,5 +1,6 @@
 import type { Kafka } from 'kafkajs';
-import { createOrderConsumer, type ProcessRecord } from '../../src/kafka/consumer';
+import { createOrderConsumer } from '../../src/kafka/consumer';
+import type { ProcessRecord } from '../../src/kafka/intake';
 import { aCluster, CODES, records } from '../support/cluster';
 import { deferred, recordingLogger } from '../support/fakes';
 

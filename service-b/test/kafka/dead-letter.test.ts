@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  originalOf, readDeadLetter, toDeadLetter, UnreadableDeadLetterError, type ConsumedRecord, type DeadLetter,
-} from '../../src/kafka/dead-letter';
+import type { ConsumedRecord } from '../../src/kafka/consumed-record';
+import { originalOf, readDeadLetter, toDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../../src/kafka/dead-letter';
 import { readJson, readOrder } from '../../src/kafka/messages';
 import { blockOf, createHeaderWriter, headerBytesOf, headersOf } from '../../src/kafka/record-headers';
 import { withMark } from '../../src/kafka/redrive-headers';

@@ -1,5 +1,6 @@
-import { paymentCompletedText, readJson, readOrder as readDecoded, type PaymentCompleted } from '../../src/kafka/messages';
+import { paymentCompletedText, readJson, readOrder as readDecoded } from '../../src/kafka/messages';
 import { InvalidOrderError } from '../../src/processors/order';
+import type { PaymentCompleted } from '../../src/processors/payment';
 import { anOrder, anOrderCreated, bytesOf, orderIdOf } from '../support/builders';
 import { sample } from '../support/fakes';
 

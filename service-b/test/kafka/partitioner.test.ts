@@ -1,5 +1,5 @@
 import type { Message } from 'kafkajs';
-import { keyPartitioner, murmur2, partitionOf, placeOf, type PlacedMessage } from '../../src/kafka/partitioner';
+import { keyPartitioner, partitionOf, placeOf, type PlacedMessage } from '../../src/kafka/partitioner';
 
 /** From org.apache.kafka.common.utils.UtilsTest#testMurmur2. */
 const javaVectors: [text: string, hash: number][] = [
@@ -10,12 +10,6 @@ const javaVectors: [text: string, hash: number][] = [
   ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
   ['abc', 479470107],
 ];
-
-describe('murmur2', () => {
-  test.each(javaVectors)('When %p is hashed, then the result is that of the Java client', (text, hash) => {
-    expect(murmur2(Buffer.from(text))).toBe(hash);
-  });
-});
 
 describe('partition of a key', () => {
   test.each(javaVectors)('When the key is %p, then it is the positive hash modulo the partitions', (text, hash) => {

@@ -1,4 +1,5 @@
-import { createGateway, type ChargeRequest, type ChargeResult } from '../../src/processors/gateway';
+import { createGateway } from '../../src/processors/create-gateway';
+import type { ChargeRequest, ChargeResult } from '../../src/processors/gateway';
 import type { Unexpected } from '../../src/processors/http-gateway';
 import { idempotencyKeyOf } from '../../src/processors/process-order';
 import { aChargeRequest, orderIdOf } from '../support/builders';

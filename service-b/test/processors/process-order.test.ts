@@ -1,8 +1,11 @@
 import { v5 as uuidV5 } from 'uuid';
-import type { ConsumedRecord } from '../../src/kafka/dead-letter';
-import { readJson, type PaymentCompleted } from '../../src/kafka/messages';
+import type { ConsumedRecord } from '../../src/kafka/consumed-record';
+import { readJson } from '../../src/kafka/messages';
+import { createOrderReader } from '../../src/kafka/order-record';
 import { boundGateway } from '../../src/processors/bound-gateway';
 import type { ChargeRequest, ChargeResult } from '../../src/processors/gateway';
+import { InvalidOrderError, type Order } from '../../src/processors/order';
+import type { PaymentCompleted } from '../../src/processors/payment';
 import { backoffMs, createProcessOrder, idempotencyKeyOf, paymentIdOf, type Retry } from '../../src/processors/process-order';
 import { decidePayment } from '../../src/processors/simulated-gateway';
 import { aChargeRequest, anOrder, anOrderCreated, aRecord, aRecordOf, bytesOf, headersOfPairs, orderIdOf } from '../support/builders';
@@ -15,19 +18,19 @@ const unavailable: ChargeResult = { kind: 'unavailable', reason: 'gateway unavai
 type Answer = ChargeResult | (() => Promise<ChargeResult>);
 
 /** The processor over a gateway that gives these answers, the last one for ever, and topics that keep what they are given. */
-const aProcessor = (answers: Answer[] = [approved], { maxRetries = 3, retryBaseMs = 1 } = {}) => {
+const aProcessor = (answers: Answer[] = [approved], { maxRetries = 3, retryBaseMs = 1, reader = createOrderReader(readJson) } = {}) => {
   const asked: ChargeRequest[] = [];
   const payments: PaymentCompleted[] = [];
   const deadLetters: { record: ConsumedRecord; error: string; message: string; retryCount: number }[] = [];
   const answered: string[] = [];
-  const retries: Retry[] = [];
+  const retries: Retry<ConsumedRecord>[] = [];
   const gateway = (request: ChargeRequest): ChargeResult | Promise<ChargeResult> => {
     asked.push(request);
     const answer = answers[Math.min(asked.length, answers.length) - 1]!;
     return typeof answer === 'function' ? answer() : answer;
   };
   const process = createProcessOrder({
-    decode: readJson,
+    ...reader,
     onAnswer: (answer, attempt) => void answered.push(`${answer} ${attempt}`),
     onRetry: (retry) => void retries.push(retry),
     gateway: boundGateway({ gateway, timeoutMs: 5_000, concurrency: 10 }),
@@ -158,7 +161,7 @@ describe('every fate of the simulation', () => {
     const outcomes = new Map<string, string[]>();
     const note = (orderId: string, what: string): void => void outcomes.set(orderId, [...(outcomes.get(orderId) ?? []), what]);
     const process = createProcessOrder({
-      decode: readJson,
+      ...createOrderReader(readJson),
       onAnswer: () => undefined,
       onRetry: () => undefined,
       gateway: (request) => decidePayment(request, fate),
@@ -236,6 +239,31 @@ describe('the signal aborts', () => {
     const { run, outcomes } = aProcessor([() => { throw new Error('call given up'); }]);
     const done = run(aRecord(), AbortSignal.abort(new Error('shutting down')));
     await expect(done).rejects.toThrow('shutting down');
+    expect(outcomes()).toEqual({ payments: 0, deadLetters: [] });
+  });
+});
+
+describe('the order takes its time to be read', () => {
+  const readLater = (reading: () => Promise<Order>) => ({ reader: { ...createOrderReader(readJson), readOrder: reading } });
+  const order = { orderId: orderIdOf(0), userId: 'user-123', amount: 99.99, currency: 'USD' };
+
+  test('When it is read, then it is charged', async () => {
+    const { run, asked, outcomes } = aProcessor([approved], readLater(async () => order));
+    await run();
+    expect(asked).toEqual([aChargeRequest()]);
+    expect(outcomes()).toEqual({ payments: 1, deadLetters: [] });
+  });
+
+  test('When it turns out to be none, then it is dead-lettered', async () => {
+    const { run, outcomes } = aProcessor([approved], readLater(() => Promise.reject(new InvalidOrderError('none'))));
+    await run();
+    expect(outcomes()).toEqual({ payments: 0, deadLetters: ['InvalidOrderError after 0'] });
+  });
+
+  test('When the signal aborts meanwhile, then the record has no outcome', async () => {
+    const reason = new Error('shutting down');
+    const { run, outcomes } = aProcessor([approved], readLater(() => Promise.reject(reason)));
+    await expect(run(aRecord(), AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(outcomes()).toEqual({ payments: 0, deadLetters: [] });
   });
 });

@@ -57,10 +57,10 @@ describe('putting back', () => {
 
   test('When it is begun, then it is shown until its outcomes are known, and no other one begins meanwhile', async () => {
     const end = deferred<Outcome>();
-    const { app, letters } = anOperator({ run: async (_request, { confirm, putBack }) => {
+    const { app, letters } = anOperator({ run: async (_request, { confirm, onRedriven }) => {
       await confirm({ chosen: 3, toPutBack: 2, skipped: new Map([['order is paid', 1]]) });
-      putBack('0:1');
-      putBack('0:2');
+      onRedriven('0:1');
+      onRedriven('0:2');
       return end.promise;
     } });
     const answer = await request(app).post(redrives).send(real);

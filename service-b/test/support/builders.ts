@@ -1,5 +1,5 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
-import type { ConsumedRecord } from '../../src/kafka/dead-letter';
+import type { ConsumedRecord } from '../../src/kafka/consumed-record';
 import { blockOf, createHeaderWriter, eachHeader, headersOf, type Headers } from '../../src/kafka/record-headers';
 import type { ChargeRequest } from '../../src/processors/gateway';
 import { idempotencyKeyOf } from '../../src/processors/process-order';

@@ -8,7 +8,7 @@ import type { Outcome } from '../../src/dead-letters/redrive';
 import { createRedrives, type RunRedrive } from '../../src/dead-letters/redrives';
 import { cursorOf } from '../../src/routes/letter-query';
 import type { PageFile } from '../../src/routes/static-page';
-import { createMetrics } from '../../src/utils/metrics';
+import { createMetrics } from '../../src/metrics';
 import type { FindHolder } from '../../src/utils/tokens';
 import { recordingLogger } from './fakes';
 import { aDeadLetter } from './log';

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { createApp } from '../../src/app';
-import { createMetrics } from '../../src/utils/metrics';
+import { createMetrics } from '../../src/metrics';
 import { closeServer, createExpressServer, listen } from '../../src/utils/server';
 import { recordingLogger } from '../support/fakes';
 

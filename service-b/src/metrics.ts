@@ -1,6 +1,6 @@
-import type { ChargeResult } from '../processors/gateway';
-import { createHistogram } from './histogram';
-import { createMeters, forEachOf, LATENCY_SECONDS } from './meters';
+import type { ChargeResult } from './processors/gateway';
+import { createHistogram } from './utils/histogram';
+import { createMeters, forEachOf, LATENCY_SECONDS } from './utils/meters';
 
 export type Outcome = 'paid' | 'dead_lettered';
 

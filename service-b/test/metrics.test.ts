@@ -1,7 +1,7 @@
 import request from 'supertest';
-import { createApp } from '../../src/app';
-import { createMetrics } from '../../src/utils/metrics';
-import { recordingLogger } from '../support/fakes';
+import { createApp } from '../src/app';
+import { createMetrics } from '../src/metrics';
+import { recordingLogger } from './support/fakes';
 
 const sources = {
   checks: () => ({ paymentsWritable: true }),
