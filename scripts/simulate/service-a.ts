@@ -3,10 +3,10 @@ import { createKafka, topicProbe } from '../../service-a/src/kafka/client';
 import { createCodec } from '../../service-a/src/kafka/codec';
 import { keyPartitioner } from '../../service-a/src/kafka/partitioner';
 import { createPublisher } from '../../service-a/src/kafka/publisher';
-import { createLogReader } from '../../service-a/src/processors/follow-log';
+import { createLogReader } from '../../service-a/src/kafka/follow-log';
 import { createPlaceOrder } from '../../service-a/src/processors/place-order';
 import { createMemoryStore } from '../../service-a/src/store/memory';
-import { createMemoryLog } from '../../service-a/src/store/memory-log';
+import { createMemoryLog } from '../../service-a/src/sources/memory-log';
 import type { Logger } from '../../service-a/src/utils/logger';
 import { passOn } from '../../service-a/src/utils/tracing';
 

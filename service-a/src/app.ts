@@ -10,7 +10,7 @@ import { errorHandler, notFound } from './routes/problem';
 import { createRateLimit } from './routes/rate-limit';
 import { pageRoutes, type PageFile } from './routes/static-page';
 import type { Logger } from './utils/logger';
-import type { Metrics } from './utils/metrics';
+import type { Metrics } from './metrics';
 import type { FindHolder } from './utils/tokens';
 
 /** The HTTP side of the service: no network and no Kafka of its own, so that tests can hold it. */

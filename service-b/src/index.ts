@@ -23,7 +23,8 @@ import { createMetrics } from './utils/metrics';
 import { closeServer, createExpressServer, isClosing, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTokens } from './utils/tokens';
-import { createTracer, endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
+import { createTracer } from './utils/tracer';
+import { endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders } from './utils/tracing';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {

@@ -1,8 +1,8 @@
 import { nextTick } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
-import type { Facts } from '../processors/read-facts';
-import { BATCH_MAX, type PostgresStore } from '../store/postgres/types';
+import type { Facts } from './read-facts';
+import { BATCH_MAX, type ApplyBatch, type StartPartition } from '../processors/tables';
 import type { Logger } from '../utils/logger';
 import { coPartitioned } from './assigner';
 import { fetchedFrom } from './fetched';
@@ -38,7 +38,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
   kafka: Kafka;
   groupId: string;
   topics: string[];
-  tables: Pick<PostgresStore, 'applyBatch' | 'startPartition'>;
+  tables: { applyBatch: ApplyBatch; startPartition: StartPartition };
   readFacts: (topic: string, partition: number, messages: readonly KafkaMessage[]) => Facts;
   /** As of `superviseConsumer`. */
   onJoin: () => void;

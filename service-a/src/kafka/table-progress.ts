@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
-import type { PostgresStore } from '../store/postgres/types';
+import type { StoredPosition } from '../processors/tables';
 import type { Logger } from '../utils/logger';
 import { askEnds, type LogEnds } from './log-ends';
 import { askForEndsOfLog } from './kafkajs-ends-patch';
@@ -24,7 +24,7 @@ export type TableProgress = ReturnType<typeof createTableProgress>;
 export const createTableProgress = ({ kafka, topics, positions, logger }: {
   kafka: Pick<Kafka, 'admin'>;
   topics: readonly string[];
-  positions: PostgresStore['positions'];
+  positions: () => readonly StoredPosition[];
   logger: Logger;
 }) => {
   askForEndsOfLog();

@@ -1,5 +1,6 @@
-import { canonicalText, type Order, type OrderEvent } from '../kafka/messages';
-import { ClaimsFullError, type Claimed, type LogPosition, type OrderStore } from '../store/order-store';
+import { canonicalText, type Order } from './order';
+import type { LogPosition, OrderEvent } from './facts';
+import { ClaimsFullError, type Claimed, type OrderStore } from './order-store';
 import type { TraceHeaders } from '../utils/tracing';
 import { statusOf, type OrderEntry, type OrderStatus } from './projection';
 

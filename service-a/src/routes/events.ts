@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { Streams } from '../processors/streams';
+import type { Streams } from './streams';
 import type { BeginEvents } from './answer';
 import { unavailable } from './problem';
 

@@ -1,12 +1,14 @@
 import { Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { v4 as uuid } from 'uuid';
-import { uuidSchema, type orderRequestSchema } from '../kafka/messages';
+import { uuidSchema } from '../processors/order';
+import type { orderRequestSchema } from './order-request';
 import { listOrders } from '../processors/list-orders';
 import { BrokerUnavailableError, NotAppendedError, OrderConflictError, QueueFullError, type PlaceOrder } from '../processors/place-order';
-import { statusOf, viewOf, type OrderEntry } from '../processors/projection';
-import type { Streams } from '../processors/streams';
+import { statusOf, type OrderEntry } from '../processors/projection';
+import { viewOf } from '../processors/view';
+import type { Streams } from './streams';
 import type { Waiters } from '../processors/waiters';
-import { StoreUnavailableError, type OrderStore } from '../store/order-store';
+import { StoreUnavailableError, type OrderStore } from '../processors/order-store';
 import { traceOf, type StartSpan } from '../utils/tracing';
 import type { Answer, BeginEvents } from './answer';
 import { createOpenEvents } from './events';

@@ -1,8 +1,8 @@
-import type { OrderFact } from '../kafka/messages';
+import type { LogPosition, OrderFact } from '../processors/facts';
 import { applyFact, statusOf, type OrderEntry, type OrderStatus } from '../processors/projection';
 import { instantOf } from '../utils/timestamp';
 import { createClaims } from './memory-claims';
-import type { LogPosition, OnChange, OrderStore } from './order-store';
+import type { OnChange, OrderStore } from '../processors/order-store';
 import { createSortedList } from './sorted-list';
 
 /**

@@ -1,11 +1,12 @@
 import { avroTypeOf, encodeAvro, SchemaNeededError } from '../../src/kafka/avro';
 import { createCodec } from '../../src/kafka/codec';
-import { canonicalText, readDeadLetter, readOrderCreated, UnreadableRecordError } from '../../src/kafka/messages';
-import { utf8OrderRequestSchema } from '../../src/kafka/order-request';
+import { canonicalText } from '../../src/processors/order';
+import { readDeadLetter, readOrderCreated, UnreadableRecordError } from '../../src/kafka/messages';
+import { utf8OrderRequestSchema } from '../../src/routes/order-request';
 import { createRegistryClient } from '../../src/kafka/registry-client';
 import { ordersValue } from '../../src/kafka/schemas/orders-value';
 import { paymentsValue } from '../../src/kafka/schemas/payments-value';
-import { createLogReader } from '../../src/processors/follow-log';
+import { createLogReader } from '../../src/kafka/follow-log';
 import { NotAppendedError } from '../../src/processors/place-order';
 import { createMemoryStore } from '../../src/store/memory';
 import { anOrder, anOrderCreated, orderIdOf, shown } from '../support/builders';

@@ -1,4 +1,4 @@
-import { canonicalText } from '../../src/kafka/messages';
+import { canonicalText } from '../../src/processors/order';
 import { listOrders, type Query } from '../../src/processors/list-orders';
 import { createMemoryStore } from '../../src/store/memory';
 import { anOrder, created, failed, orderIdOf, paid, type OrderView } from '../support/builders';

@@ -5,7 +5,8 @@ import { StaleReadError } from './errors';
 import { foldBatch, type Folded, type FoldedBatch } from './fold-batch';
 import type { Ask, Database, Statement, Values } from './pool';
 import { COLUMNS, entryOf, failureText, orderRow, PARTS, sourceOf } from './rows';
-import { BATCH_MAX, CHANGES_KEPT, type ApplyBatch, type Batch, type BatchResult, type Watch } from './types';
+import { BATCH_MAX, type ApplyBatch, type Batch, type BatchResult } from '../../processors/tables';
+import { CHANGES_KEPT, type Watch } from './types';
 
 /** Changes are dropped in steps: each drop leaves dead entries in an index. */
 const CHANGES_STEP = 1_000n;

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { canonicalText, type OrderFact } from '../../../src/kafka/messages';
-import { viewOf, type OrderEntry } from '../../../src/processors/projection';
+import { canonicalText } from '../../../src/processors/order';
+import type { OrderFact } from '../../../src/processors/facts';
+import { viewOf } from '../../../src/processors/view';
+import type { OrderEntry } from '../../../src/processors/projection';
 import { recordingLogger } from '../../support/fakes';
 import { anOrder, created, failed, orderIdOf, paid } from '../../support/builders';
 import { batchOf, changedOf, connectTo, createStores, topics } from '../../support/postgres';

@@ -1,7 +1,7 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { viewOf } from '../../../src/processors/projection';
-import { StoreUnavailableError, type Claimed } from '../../../src/store/order-store';
-import { canonicalText } from '../../../src/kafka/messages';
+import { viewOf } from '../../../src/processors/view';
+import { StoreUnavailableError, type Claimed } from '../../../src/processors/order-store';
+import { canonicalText } from '../../../src/processors/order';
 import { createClaims } from '../../../src/store/postgres/claims';
 import { createPool } from '../../../src/store/postgres/pool';
 import { recordingLogger } from '../../support/fakes';

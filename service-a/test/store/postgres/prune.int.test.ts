@@ -1,5 +1,5 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { canonicalText } from '../../../src/kafka/messages';
+import { canonicalText } from '../../../src/processors/order';
 import { recordingLogger } from '../../support/fakes';
 import { anOrder, created, failed, orderIdOf, paid } from '../../support/builders';
 import { batchOf, connectTo, createStores, topics } from '../../support/postgres';

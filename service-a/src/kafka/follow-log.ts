@@ -1,10 +1,9 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { OrderFact } from '../kafka/messages';
-import type { LogPosition } from '../store/order-store';
+import type { LogPosition, OrderFact } from '../processors/facts';
 import { traceIdOf } from '../utils/tracing';
 import type { Trail } from '../utils/trail';
-import type { Feed } from './feed';
-import type { OrderStatus } from './projection';
+import type { Feed } from '../processors/feed';
+import type { OrderStatus } from '../processors/projection';
 import { createRecordReader, type RecordReaderDeps } from './read-record';
 
 /**

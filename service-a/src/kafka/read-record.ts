@@ -1,7 +1,8 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { Codec } from '../kafka/codec';
-import { readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError, type OrderFact } from '../kafka/messages';
-import { positionAttributes, recordAttributes } from '../kafka/span-attributes';
+import type { Codec } from './codec';
+import { readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError } from './messages';
+import type { OrderFact } from '../processors/facts';
+import { positionAttributes, recordAttributes } from './span-attributes';
 import type { Logger } from '../utils/logger';
 import { traceIdOf, traceOf, type Span, type StartSpan } from '../utils/tracing';
 

@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import { createCodec } from '../../src/kafka/codec';
-import { createLogReader } from '../../src/processors/follow-log';
-import { canonicalText } from '../../src/kafka/messages';
+import { createLogReader } from '../../src/kafka/follow-log';
+import { canonicalText } from '../../src/processors/order';
 import { createMemoryStore } from '../../src/store/memory';
 import { createTrail } from '../../src/utils/trail';
 import { anOrder, anOrderCreated, created, failed, orderIdOf, shown } from '../support/builders';
