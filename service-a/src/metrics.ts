@@ -1,6 +1,6 @@
+import { createDatabaseMetrics } from './database-metrics';
 import type { FoldOutcome } from './kafka/read-record';
 import type { RejectReason } from './routes/orders';
-import { createDatabaseMetrics } from './database-metrics';
 import { createMeters, forEachOf, type CommonSources } from './utils/meters';
 
 /** What is asked anew at each scrape. */

@@ -1,9 +1,9 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { LogPosition, OrderFact } from '../processors/facts';
-import { traceIdOf } from '../utils/tracing';
-import type { Trail } from '../utils/trail';
 import type { Feed } from '../processors/feed';
 import type { OrderStatus } from '../processors/projection';
+import { traceIdOf } from '../utils/tracing';
+import type { Trail } from '../utils/trail';
 import { createRecordReader, type RecordReaderDeps } from './read-record';
 
 /**

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { SchemaNeededError } from './avro';
-import { withoutOriginalHeaders } from './envelope-text';
-import type { Headers } from './record-headers';
 import type { OrderEvent, OrderFact } from '../processors/facts';
 import { canonicalText, orderSchema, uuidSchema } from '../processors/order';
 import { instantOf } from '../utils/timestamp';
+import { SchemaNeededError } from './avro';
+import { withoutOriginalHeaders } from './envelope-text';
+import type { Headers } from './record-headers';
 
 const timestampSchema = z.string().refine((value) => !Number.isNaN(instantOf(value)), 'Must be a timestamp of RFC 3339');
 

@@ -1,7 +1,6 @@
 import { nextTick } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
-import type { Facts } from './read-facts';
 import { BATCH_MAX, type ApplyBatch, type StartPartition } from '../processors/tables';
 import type { Logger } from '../utils/logger';
 import { coPartitioned } from './assigner';
@@ -9,6 +8,7 @@ import { fetchedFrom } from './fetched';
 import { createLagCommits } from './lag-commits';
 import { createLocate } from './locate';
 import { createPlaces, holdBack, readFrom, type Place } from './places';
+import type { Facts } from './read-facts';
 import { consumerSettings, superviseConsumer, type Life } from './supervise';
 import { createTurns, whileBeating } from './turns';
 import { untilKnown } from './until-known';

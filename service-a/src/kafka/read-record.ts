@@ -1,10 +1,10 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { Codec } from './codec';
-import { readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError } from './messages';
 import type { OrderFact } from '../processors/facts';
-import { positionAttributes, recordAttributes } from './span-attributes';
 import type { Logger } from '../utils/logger';
 import { traceIdOf, traceOf, type Span, type StartSpan } from '../utils/tracing';
+import type { Codec } from './codec';
+import { readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError } from './messages';
+import { positionAttributes, recordAttributes } from './span-attributes';
 
 /** `applied`: what is known of an order changed or was confirmed; `unchanged`: it was known already, or is about no order. */
 export type FoldOutcome = 'applied' | 'unchanged' | 'unreadable';

@@ -1,5 +1,5 @@
-import type { OrderStore, Place } from './order-store';
 import { instantOf } from '../utils/timestamp';
+import type { OrderStore, Place } from './order-store';
 import { statusOf, type OrderStatus } from './projection';
 import { viewOf } from './view';
 

@@ -1,7 +1,7 @@
-import { canonicalText, type Order } from './order';
-import type { LogPosition, OrderEvent } from './facts';
-import { ClaimsFullError, type Claimed, type OrderStore } from './order-store';
 import type { TraceHeaders } from '../utils/tracing';
+import type { LogPosition, OrderEvent } from './facts';
+import { canonicalText, type Order } from './order';
+import { ClaimsFullError, type Claimed, type OrderStore } from './order-store';
 import { statusOf, type OrderEntry, type OrderStatus } from './projection';
 
 /**

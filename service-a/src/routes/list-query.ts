@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { orderSchema } from '../processors/order';
 import type { Query } from '../processors/list-orders';
+import { orderSchema } from '../processors/order';
 import type { Place } from '../processors/order-store';
 import { invalid } from './problem';
 

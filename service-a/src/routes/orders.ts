@@ -1,21 +1,21 @@
 import { Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { v4 as uuid } from 'uuid';
-import { uuidSchema } from '../processors/order';
-import type { orderRequestSchema } from './order-request';
 import { listOrders } from '../processors/list-orders';
+import { uuidSchema } from '../processors/order';
+import { StoreUnavailableError, type OrderStore } from '../processors/order-store';
 import { BrokerUnavailableError, NotAppendedError, OrderConflictError, QueueFullError, type PlaceOrder } from '../processors/place-order';
 import { statusOf, type OrderEntry } from '../processors/projection';
 import { viewOf } from '../processors/view';
-import type { Streams } from './streams';
 import type { Waiters } from '../processors/waiters';
-import { StoreUnavailableError, type OrderStore } from '../processors/order-store';
 import { traceOf, type StartSpan } from '../utils/tracing';
 import type { Answer, BeginEvents } from './answer';
 import { createOpenEvents } from './events';
 import { readJsonBody } from './json-body';
 import { cursorOf, readListQuery } from './list-query';
+import type { orderRequestSchema } from './order-request';
 import { preferredWait } from './prefer';
 import { invalid, methodNotAllowed, Problem, unavailable } from './problem';
+import type { Streams } from './streams';
 
 export type OrderRoutesDeps = {
   placeOrder: PlaceOrder;

@@ -1,12 +1,12 @@
 import type { Kafka } from 'kafkajs';
+import { createLogReader } from '../kafka/follow-log';
 import { createFollower } from '../kafka/follower';
 import { createFeed } from '../processors/feed';
-import { createLogReader } from '../kafka/follow-log';
+import type { Changes } from '../processors/order-store';
+import { createMemoryStore } from '../store/memory';
 import type { Logger } from '../utils/logger';
 import { passOn, type Tracer } from '../utils/tracing';
-import { createMemoryStore } from '../store/memory';
 import type { OrderSource } from './order-source';
-import type { Changes } from '../processors/order-store';
 
 type ReaderDeps = Parameters<typeof createLogReader>[0];
 type FollowerDeps = Parameters<typeof createFollower>[0];

@@ -1,8 +1,8 @@
 import type { LogPosition, OrderFact } from '../processors/facts';
+import type { OnChange, OrderStore } from '../processors/order-store';
 import { applyFact, statusOf, type OrderEntry, type OrderStatus } from '../processors/projection';
 import { instantOf } from '../utils/timestamp';
 import { createClaims } from './memory-claims';
-import type { OnChange, OrderStore } from '../processors/order-store';
 import { createSortedList } from './sorted-list';
 
 /**

@@ -1,13 +1,13 @@
 import { avroTypeOf, encodeAvro, SchemaNeededError } from '../../src/kafka/avro';
 import { createCodec } from '../../src/kafka/codec';
-import { canonicalText } from '../../src/processors/order';
+import { createLogReader } from '../../src/kafka/follow-log';
 import { readDeadLetter, readOrderCreated, UnreadableRecordError } from '../../src/kafka/messages';
-import { utf8OrderRequestSchema } from '../../src/routes/order-request';
 import { createRegistryClient } from '../../src/kafka/registry-client';
 import { ordersValue } from '../../src/kafka/schemas/orders-value';
 import { paymentsValue } from '../../src/kafka/schemas/payments-value';
-import { createLogReader } from '../../src/kafka/follow-log';
+import { canonicalText } from '../../src/processors/order';
 import { NotAppendedError } from '../../src/processors/place-order';
+import { utf8OrderRequestSchema } from '../../src/routes/order-request';
 import { createMemoryStore } from '../../src/store/memory';
 import { anOrder, anOrderCreated, orderIdOf, shown } from '../support/builders';
 import { eventually, recordingLogger, sample } from '../support/fakes';

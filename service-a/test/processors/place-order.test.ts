@@ -1,9 +1,9 @@
-import { BrokerUnavailableError, createPlaceOrder, NotAppendedError, OrderConflictError, QueueFullError } from '../../src/processors/place-order';
-import { canonicalText } from '../../src/processors/order';
 import { orderCreatedText } from '../../src/kafka/messages';
 import type { LogPosition, OrderEvent } from '../../src/processors/facts';
-import { createMemoryStore } from '../../src/store/memory';
+import { canonicalText } from '../../src/processors/order';
 import { StoreUnavailableError } from '../../src/processors/order-store';
+import { BrokerUnavailableError, createPlaceOrder, NotAppendedError, OrderConflictError, QueueFullError } from '../../src/processors/place-order';
+import { createMemoryStore } from '../../src/store/memory';
 import { anOrder, created, failed, orderIdOf, paid, type OrderCreated } from '../support/builders';
 import { deferred, type Deferred } from '../support/fakes';
 import { tellerOf } from '../support/log';

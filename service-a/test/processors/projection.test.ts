@@ -1,5 +1,5 @@
-import { canonicalText } from '../../src/processors/order';
 import type { OrderFact } from '../../src/processors/facts';
+import { canonicalText } from '../../src/processors/order';
 import { applyFact } from '../../src/processors/projection';
 import { anOrder, created, failed, paid, shown } from '../support/builders';
 import { entryAfter, recordsOf, viewAfter, type TestRecord } from '../support/log';

@@ -1,5 +1,5 @@
-import { canonicalText } from '../../src/processors/order';
 import type { OrderFact } from '../../src/processors/facts';
+import { canonicalText } from '../../src/processors/order';
 import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
 import { anOrder, created, failed, orderIdOf, paid, shown } from '../support/builders';
 import { tellerOf } from '../support/log';

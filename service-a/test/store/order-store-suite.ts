@@ -1,7 +1,7 @@
-import { canonicalText } from '../../src/processors/order';
 import type { OrderFact } from '../../src/processors/facts';
-import { statusOf, type OrderEntry } from '../../src/processors/projection';
+import { canonicalText } from '../../src/processors/order';
 import { ClaimsFullError, type Claimed, type OrderStore, type Place } from '../../src/processors/order-store';
+import { statusOf, type OrderEntry } from '../../src/processors/projection';
 import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
 import { createRandom, merged, recordsOf, type TestRecord } from '../support/log';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { statusOf, type OrderStatus } from '../../processors/projection';
-import type { Claimed, OrderStore } from '../../processors/order-store';
 import type { LogPosition } from '../../processors/facts';
+import type { Claimed, OrderStore } from '../../processors/order-store';
+import { statusOf, type OrderStatus } from '../../processors/projection';
 import { createBatcher } from './batcher';
 import { unavailable } from './errors';
 import type { Database, Statement } from './pool';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isPositionOf } from '../../processors/feed';
-import type { Ask } from './pool';
 import type { StoredPosition } from '../../processors/tables';
+import type { Ask } from './pool';
 import type { Topics } from './types';
 
 const POSITIONS = {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Logger } from '../../utils/logger';
 import { StoreUnavailableError } from '../../processors/order-store';
+import type { Logger } from '../../utils/logger';
 import type { Database } from './pool';
 import { PARTS } from './rows';
 
