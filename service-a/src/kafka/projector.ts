@@ -97,8 +97,8 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
     const { topic, partition, messages } = batch;
     const place = places.of(topic, partition);
     if (place?.known !== true) return;
-    let left = false;
-    const isOver = (): boolean => left || stopping || ended.aborted || !isRunning() || isStale() || !places.has(place);
+    let done = false;
+    const isOver = (): boolean => done || stopping || ended.aborted || !isRunning() || isStale() || !places.has(place);
     if (isOver()) return;
     // KafkaJS goes on elsewhere when the log was cut off in front of it or is another one: the tables and the broker say what to do.
     if (fetchedFrom(batch) !== place.read) return void reading.find([place]);
@@ -119,7 +119,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
         await heartbeat();
       }
     } finally {
-      left = true;
+      done = true;
     }
     await sleep(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
   };

@@ -158,10 +158,10 @@ export const createStreams = ({ store, changes, logger }: {
     open: (reader: Reader, asked: Asked): (() => void) | undefined => {
       if (open === STREAMS_MAX || closed) return undefined;
       const { orderId } = asked;
-      let left = false;
+      let closedByReader = false;
       open += 1;
       const begin = async (): Promise<void> => {
-        if (left) return;
+        if (closedByReader) return;
         if (closed) {
           reader.end();
           return;
@@ -169,7 +169,7 @@ export const createStreams = ({ store, changes, logger }: {
         // From here on what changes is told to it, behind what it begins with.
         readers.add(reader, orderId);
         const first = RETRY + await firstEvents(asked);
-        if (!left && !closed) reader.write(Buffer.from(first));
+        if (!closedByReader && !closed) reader.write(Buffer.from(first));
       };
       // Whoever is here already hears what is still to be told, so that this one begins with nothing left over.
       inTurn(flush, cutAll);
@@ -178,8 +178,8 @@ export const createStreams = ({ store, changes, logger }: {
         reader.cut();
       });
       return () => {
-        if (left) return;
-        left = true;
+        if (closedByReader) return;
+        closedByReader = true;
         open -= 1;
         readers.delete(reader, orderId);
       };

@@ -1,6 +1,6 @@
 import { avroTypeOf, encodeAvro, SchemaNeededError } from '../../src/kafka/avro';
 import { createCodec } from '../../src/kafka/codec';
-import { createLogReader } from '../../src/kafka/follow-log';
+import { createRecordHandler } from '../../src/kafka/record-handler';
 import { readDeadLetter, readOrderCreated, UnreadableRecordError } from '../../src/kafka/messages';
 import { createRegistryClient } from '../../src/kafka/registry-client';
 import { ordersValue } from '../../src/kafka/schemas/orders-value';
@@ -100,7 +100,7 @@ describe('with a registry', () => {
     const codec = await ready();
     const { logger, lines } = recordingLogger();
     const store = createMemoryStore({ max: 10 });
-    const reader = createLogReader({
+    const reader = createRecordHandler({
       codec, topics, groupId: 'g', store, feed: { note: () => undefined }, onRecord: () => undefined, startSpan: recordingTracer().startSpan,
       trail: { log: () => undefined, close: () => undefined }, logger,
     });

@@ -10,7 +10,7 @@ import { createRecordReader, type RecordReaderDeps } from './read-record';
  * Folds each record of the three topics into the store.
  * Orders that this process published itself are shown since the broker's acknowledgement: meeting them in the log only confirms them.
  */
-export const createLogReader = ({ store, feed, trail, ...deps }: RecordReaderDeps & {
+export const createRecordHandler = ({ store, feed, trail, ...deps }: RecordReaderDeps & {
   store: {
     /** @returns the order's status if the fact changed what is known of it */
     apply: (fact: OrderFact, position: LogPosition) => OrderStatus | undefined;
