@@ -3,7 +3,7 @@ const { randomUUID } = require('node:crypto');
 const cors = require('cors');
 const express = require('express');
 const helmet = require('helmet');
-const { orderRequestSchema } = require('../../service-a/dist/kafka/messages');
+const { orderRequestSchema } = require('../../service-a/dist/routes/order-request');
 
 const app = express();
 app.disable('x-powered-by').disable('etag');

@@ -1,5 +1,5 @@
 import type { Order } from '../drill/load';
-import { canonicalText } from '../../service-a/src/kafka/messages';
+import { canonicalText } from '../../service-a/src/processors/order';
 import { statusOf, type OrderStatus } from '../../service-a/src/processors/projection';
 import type { Random } from '../drill/random';
 import type { Clock } from './clock';

@@ -1,5 +1,6 @@
 import type { Random } from '../drill/random';
-import { orderCreatedText, canonicalText } from '../../service-a/src/kafka/messages';
+import { orderCreatedText } from '../../service-a/src/kafka/messages';
+import { canonicalText } from '../../service-a/src/processors/order';
 import { partitionOf } from '../../service-a/src/kafka/partitioner';
 import { letterIdOf } from '../../service-b/src/kafka/redrive-headers';
 import type { Clock } from './clock';

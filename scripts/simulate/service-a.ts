@@ -3,10 +3,10 @@ import { createKafka, topicProbe } from '../../service-a/src/kafka/client';
 import { createCodec } from '../../service-a/src/kafka/codec';
 import { keyPartitioner } from '../../service-a/src/kafka/partitioner';
 import { createPublisher } from '../../service-a/src/kafka/publisher';
-import { createLogReader } from '../../service-a/src/processors/follow-log';
+import { createRecordHandler } from '../../service-a/src/kafka/record-handler';
 import { createPlaceOrder } from '../../service-a/src/processors/place-order';
 import { createMemoryStore } from '../../service-a/src/store/memory';
-import { createMemoryLog } from '../../service-a/src/store/memory-log';
+import { createMemoryLog } from '../../service-a/src/sources/memory-log';
 import type { Logger } from '../../service-a/src/utils/logger';
 import { passOn } from '../../service-a/src/utils/tracing';
 
@@ -28,7 +28,7 @@ export const createState = (logger: Logger) => {
   const env = parseEnv({});
   const store = createMemoryStore({ max: env.ORDERS_MAX });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
-  const { handle } = createLogReader({
+  const { handle } = createRecordHandler({
     codec: createCodec({ topics, registry: undefined, logger }),
     topics,
     groupId: 'anyone', store, feed: { note: nothing }, onRecord: nothing, startSpan: passOn.start, trail: noTrail, logger,

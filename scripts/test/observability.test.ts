@@ -6,7 +6,7 @@ const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const matches = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map((match) => match[1]!);
 
-const definitions = ['service-a/src/utils/meters.ts', 'service-a/src/utils/metrics.ts', 'service-b/src/metrics.ts'].map(read).join('\n');
+const definitions = ['service-a/src/utils/meters.ts', 'service-a/src/metrics.ts', 'service-b/src/metrics.ts'].map(read).join('\n');
 const rules = read('observability/prometheus/rules.yml');
 const compose = read('docker-compose.observability.yml');
 

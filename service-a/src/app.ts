@@ -1,6 +1,7 @@
 import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
+import type { Metrics } from './metrics';
 import { accessGuard, type NameOf } from './routes/access';
 import { createAnswers } from './routes/answer';
 import { healthRoutes, type ReadinessChecks } from './routes/health';
@@ -10,7 +11,6 @@ import { errorHandler, notFound } from './routes/problem';
 import { createRateLimit } from './routes/rate-limit';
 import { pageRoutes, type PageFile } from './routes/static-page';
 import type { Logger } from './utils/logger';
-import type { Metrics } from './utils/metrics';
 import type { FindHolder } from './utils/tokens';
 
 /** The HTTP side of the service: no network and no Kafka of its own, so that tests can hold it. */

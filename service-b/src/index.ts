@@ -21,7 +21,7 @@ import { createLogger, switchLevelOnSignal } from './utils/logger';
 import { closeServer, createExpressServer, listen } from './utils/server';
 import { exitOnUncaught, shutdownOnSignal } from './utils/shutdown';
 import { createTokens } from './utils/tokens';
-import { createTracer } from './utils/tracing';
+import { createTracer } from './utils/tracer';
 import { createTrail } from './utils/trail';
 
 const start = async (env: Env): Promise<void> => {

@@ -1,8 +1,9 @@
 import type { Type } from 'avsc';
-import type { Logger } from '../utils/logger';
+import type { OrderEvent } from '../processors/facts';
 import { NotAppendedError } from '../processors/place-order';
+import type { Logger } from '../utils/logger';
 import { avroTypeOf, encodeAvro, isAvro, UndecodableError } from './avro';
-import { orderCreatedText, readJson, UnreadableRecordError, type OrderEvent } from './messages';
+import { orderCreatedText, readJson, UnreadableRecordError } from './messages';
 import { createOwnSchema } from './own-schema';
 import type { RegistryClient } from './registry-client';
 import { createOwnReader, createSchemaCache, type SchemaReader } from './schema-cache';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
-import type { PostgresStore } from '../store/postgres/types';
+import type { StartPartition } from '../processors/tables';
 import type { Logger } from '../utils/logger';
 import { askEnds, type LogEnds } from './log-ends';
 import type { Place } from './places';
@@ -14,7 +14,7 @@ const RETRY_MS = 500;
  */
 export const createLocate = ({ kafka, startPartition, turns, logger }: {
   kafka: Pick<Kafka, 'admin'>;
-  startPartition: PostgresStore['startPartition'];
+  startPartition: StartPartition;
   turns: Turns;
   logger: Logger;
 }) => {

@@ -1,41 +1,12 @@
 import { z } from 'zod';
+import type { OrderEvent, OrderFact } from '../processors/facts';
+import { canonicalText, orderSchema, uuidSchema } from '../processors/order';
+import { instantOf } from '../utils/timestamp';
 import { SchemaNeededError } from './avro';
 import { withoutOriginalHeaders } from './envelope-text';
 import type { Headers } from './record-headers';
-import { instantOf } from '../utils/timestamp';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-/** Characters are counted as people and JSON Schema do: code points, not UTF-16 units. */
-const text = (maximum: number) => z.string().min(1).refine(
-  (value) => value.length <= maximum || (value.length <= 2 * maximum && [...value].length <= maximum),
-  `Too long: at most ${maximum} characters`,
-);
-
-export const uuidSchema = z.string().regex(UUID, 'Must be a UUID').transform((value) => value.toLowerCase());
 const timestampSchema = z.string().refine((value) => !Number.isNaN(instantOf(value)), 'Must be a timestamp of RFC 3339');
-const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'Must be three capital letters');
-
-/** Beyond this a double stands for several numbers: what was written may not be what was read. */
-const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
-
-const itemSchema = z.object({
-  productId: text(128),
-  quantity: z.int().positive(),
-  price: z.number().nonnegative().max(NUMBER_MAX),
-});
-
-/** An order as it travels in `orders`. */
-export const orderSchema = z.object({
-  orderId: uuidSchema,
-  userId: text(128),
-  amount: z.number().positive().max(NUMBER_MAX),
-  currency: currencySchema,
-  items: z.array(itemSchema).min(1).max(500),
-});
-
-/** An order as a client posts it: the id may be left to the service. */
-export const orderRequestSchema = orderSchema.extend({ orderId: uuidSchema.optional() });
 
 const orderCreatedSchema = z.object({
   eventType: z.literal('ORDER_CREATED'),
@@ -60,32 +31,12 @@ const deadLetterSchema = z.object({
   retryCount: z.int().nonnegative(),
 });
 
-export type Order = z.output<typeof orderSchema>;
 type OrderCreated = z.output<typeof orderCreatedSchema>;
 type DeadLetter = z.output<typeof deadLetterSchema>;
-
-/** Canonical JSON of a validated order: its fields in one order, so that equal orders have equal texts. */
-export const canonicalText = ({ orderId, userId, amount, currency, items }: Order): string => JSON.stringify({
-  orderId, userId, amount, currency, items: items.map(({ productId, quantity, price }) => ({ productId, quantity, price })),
-});
-
-/** An ORDER_CREATED event, the order as its canonical text. */
-export type OrderEvent = { eventId: string; timestamp: string; order: string };
 
 /** The value of a record of `orders` as JSON. */
 export const orderCreatedText = ({ eventId, timestamp, order }: OrderEvent): string =>
   `{"eventType":"ORDER_CREATED","eventId":"${eventId}","timestamp":"${timestamp}","data":${order}}`;
-
-export type Failure = { type: string; message: string; retryCount: number; failedAt: string };
-
-/**
- * What a record says about an order, in this service's words. `order` is its canonical text; times are as the record has them;
- * `attempts` is how often the order had been put up for payment by then.
- */
-export type OrderFact =
-  | { kind: 'created'; orderId: string; order: string; createdAt: string; attempts: number }
-  | { kind: 'paid'; orderId: string; paymentId: string; at: string }
-  | { kind: 'failed'; orderId: string; order: string; createdAt: string; attempts: number; failure: Failure };
 
 /** A record that cannot be read as what its topic carries. */
 export class UnreadableRecordError extends Error {

@@ -1,14 +1,14 @@
 import { nextTick } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
-import type { Facts } from '../processors/read-facts';
-import { BATCH_MAX, type PostgresStore } from '../store/postgres/types';
+import { BATCH_MAX, type ApplyBatch, type StartPartition } from '../processors/tables';
 import type { Logger } from '../utils/logger';
 import { coPartitioned } from './assigner';
 import { fetchedFrom } from './fetched';
 import { createLagCommits } from './lag-commits';
 import { createLocate } from './locate';
 import { createPlaces, holdBack, readFrom, type Place } from './places';
+import type { Facts } from './read-facts';
 import { consumerSettings, superviseConsumer, type Life } from './supervise';
 import { createTurns, whileBeating } from './turns';
 import { untilKnown } from './until-known';
@@ -38,7 +38,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
   kafka: Kafka;
   groupId: string;
   topics: string[];
-  tables: Pick<PostgresStore, 'applyBatch' | 'startPartition'>;
+  tables: { applyBatch: ApplyBatch; startPartition: StartPartition };
   readFacts: (topic: string, partition: number, messages: readonly KafkaMessage[]) => Facts;
   /** As of `superviseConsumer`. */
   onJoin: () => void;
@@ -97,8 +97,8 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
     const { topic, partition, messages } = batch;
     const place = places.of(topic, partition);
     if (place?.known !== true) return;
-    let left = false;
-    const isOver = (): boolean => left || stopping || ended.aborted || !isRunning() || isStale() || !places.has(place);
+    let done = false;
+    const isOver = (): boolean => done || stopping || ended.aborted || !isRunning() || isStale() || !places.has(place);
     if (isOver()) return;
     // KafkaJS goes on elsewhere when the log was cut off in front of it or is another one: the tables and the broker say what to do.
     if (fetchedFrom(batch) !== place.read) return void reading.find([place]);
@@ -119,7 +119,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
         await heartbeat();
       }
     } finally {
-      left = true;
+      done = true;
     }
     await sleep(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
   };

@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import type { Logger } from '../utils/logger';
-import { noteProduceTry, produceTryOf } from './kafkajs-network-patches';
+import { noteProduceTry, produceTryOf } from './kafkajs-produce-patches';
 import { answersOf, failureOf, isLeaderMoved, type Answer, type Failure } from './send-failure';
 import { createSendQueue, type Outgoing, type Waiting } from './send-queue';
 

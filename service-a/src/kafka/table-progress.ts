@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
-import type { PostgresStore } from '../store/postgres/types';
+import type { StoredPosition } from '../processors/tables';
 import type { Logger } from '../utils/logger';
-import { askEnds, type LogEnds } from './log-ends';
 import { askForEndsOfLog } from './kafkajs-ends-patch';
+import { askEnds, type LogEnds } from './log-ends';
 
 const POLL_MS = { behind: 250, caughtUp: 2_000 };
 /** What is older than this is not shown: no figure is better than a wrong one. */
@@ -24,7 +24,7 @@ export type TableProgress = ReturnType<typeof createTableProgress>;
 export const createTableProgress = ({ kafka, topics, positions, logger }: {
   kafka: Pick<Kafka, 'admin'>;
   topics: readonly string[];
-  positions: PostgresStore['positions'];
+  positions: () => readonly StoredPosition[];
   logger: Logger;
 }) => {
   askForEndsOfLog();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StoreUnavailableError } from '../store/order-store';
+import { StoreUnavailableError } from '../processors/order-store';
 import type { Logger } from '../utils/logger';
 
 const RETRY = { firstMs: 100, mostMs: 3_000 };

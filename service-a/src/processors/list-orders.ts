@@ -1,6 +1,7 @@
-import type { OrderStore, Place } from '../store/order-store';
 import { instantOf } from '../utils/timestamp';
-import { statusOf, viewOf, type OrderStatus } from './projection';
+import type { OrderStore, Place } from './order-store';
+import { statusOf, type OrderStatus } from './projection';
+import { viewOf } from './view';
 
 /** What a request for a page may cost: orders looked at (some milliseconds), and characters of those, give or take one order. */
 const LOOKED_AT_MAX = 5_000;

@@ -1,6 +1,7 @@
-import { canonicalText, type Order, type OrderEvent } from '../kafka/messages';
-import { ClaimsFullError, type Claimed, type LogPosition, type OrderStore } from '../store/order-store';
 import type { TraceHeaders } from '../utils/tracing';
+import type { LogPosition, OrderEvent } from './facts';
+import { canonicalText, type Order } from './order';
+import { ClaimsFullError, type Claimed, type OrderStore } from './order-store';
 import { statusOf, type OrderEntry, type OrderStatus } from './projection';
 
 /**

@@ -1,4 +1,4 @@
-import type { Changes } from '../store/order-store';
+import type { Changes } from './order-store';
 
 export type Waiters = ReturnType<typeof createWaiters>;
 

@@ -1,6 +1,6 @@
 import { Client, DatabaseError, type QueryResultRow } from 'pg';
 import type { z } from 'zod';
-import { StoreUnavailableError } from '../store/order-store';
+import { StoreUnavailableError } from '../processors/order-store';
 import { StaleReadError } from '../store/postgres/errors';
 import { askOf, type Ask } from '../store/postgres/pool';
 

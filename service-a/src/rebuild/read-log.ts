@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
+import type { Codec } from '../kafka/codec';
 import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
 import { askEnds, type LogEnds } from '../kafka/log-ends';
-import type { Codec } from '../kafka/codec';
 import { createProjector } from '../kafka/projector';
-import { createFactReader } from '../processors/read-facts';
-import { CHANGES_KEPT, type Batch } from '../store/postgres/types';
+import { createFactReader } from '../kafka/read-facts';
+import type { Batch } from '../processors/tables';
+import { CHANGES_KEPT } from '../store/postgres/types';
 import type { Logger } from '../utils/logger';
 import { passOn } from '../utils/tracing';
 import type { FreshTables } from './fresh-tables';

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
-import type { Streams } from '../processors/streams';
 import type { BeginEvents } from './answer';
 import { unavailable } from './problem';
+import type { Streams } from './streams';
 
 /** Opens a stream of events about one order, or about all of them; throws Problem 503 when there are too many. */
 export type OpenEvents = (req: Request, res: Response, orderId?: string) => void;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { orderSchema } from '../kafka/messages';
 import type { Query } from '../processors/list-orders';
-import type { Place } from '../store/order-store';
+import { orderSchema } from '../processors/order';
+import type { Place } from '../processors/order-store';
 import { invalid } from './problem';
 
 const CURSOR = /^(-?\d{1,15})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;

@@ -1,5 +1,5 @@
 import { Router } from 'express';
-import type { Metrics } from '../utils/metrics';
+import type { Metrics } from '../metrics';
 import type { Answer } from './answer';
 import { methodNotAllowed } from './problem';
 

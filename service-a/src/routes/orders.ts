@@ -1,19 +1,21 @@
 import { Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { v4 as uuid } from 'uuid';
-import { uuidSchema, type orderRequestSchema } from '../kafka/messages';
 import { listOrders } from '../processors/list-orders';
+import { uuidSchema } from '../processors/order';
+import { StoreUnavailableError, type OrderStore } from '../processors/order-store';
 import { BrokerUnavailableError, NotAppendedError, OrderConflictError, QueueFullError, type PlaceOrder } from '../processors/place-order';
-import { statusOf, viewOf, type OrderEntry } from '../processors/projection';
-import type { Streams } from '../processors/streams';
+import { statusOf, type OrderEntry } from '../processors/projection';
+import { viewOf } from '../processors/view';
 import type { Waiters } from '../processors/waiters';
-import { StoreUnavailableError, type OrderStore } from '../store/order-store';
 import { traceOf, type StartSpan } from '../utils/tracing';
 import type { Answer, BeginEvents } from './answer';
 import { createOpenEvents } from './events';
 import { readJsonBody } from './json-body';
 import { cursorOf, readListQuery } from './list-query';
+import type { orderRequestSchema } from './order-request';
 import { preferredWait } from './prefer';
 import { invalid, methodNotAllowed, Problem, unavailable } from './problem';
+import type { Streams } from './streams';
 
 export type OrderRoutesDeps = {
   placeOrder: PlaceOrder;

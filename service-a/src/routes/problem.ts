@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
-import { StoreUnavailableError } from '../store/order-store';
+import { StoreUnavailableError } from '../processors/order-store';
 import type { Logger } from '../utils/logger';
 import { problemOf } from '../utils/refusal';
 import type { Answer } from './answer';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ClaimsFullError } from './order-store';
+import { ClaimsFullError } from '../processors/order-store';
 
 /** An id that is taken, and the order and event it is taken for. */
 export type Claim = { readonly text: string; readonly eventId: string; readonly timestamp: string; tries: number };

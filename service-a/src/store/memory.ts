@@ -1,8 +1,8 @@
-import type { OrderFact } from '../kafka/messages';
+import type { LogPosition, OrderFact } from '../processors/facts';
+import type { OnChange, OrderStore } from '../processors/order-store';
 import { applyFact, statusOf, type OrderEntry, type OrderStatus } from '../processors/projection';
 import { instantOf } from '../utils/timestamp';
 import { createClaims } from './memory-claims';
-import type { LogPosition, OnChange, OrderStore } from './order-store';
 import { createSortedList } from './sorted-list';
 
 /**
@@ -62,7 +62,7 @@ export const createMemoryStore = ({ max, maxBytes = Infinity, claimsMax = Infini
   const listeners: OnChange[] = [];
 
   /** Takes a row out of where it stands by its times and its status, to change or to forget it. */
-  const leave = (row: Row, keepsPlace: boolean): void => {
+  const removeFromLists = (row: Row, keepsPlace: boolean): void => {
     const line = lineOf(row.entry);
     lines[line].delete(row);
     bytes[line] -= row.bytes;
@@ -71,7 +71,7 @@ export const createMemoryStore = ({ max, maxBytes = Infinity, claimsMax = Infini
     if (!keepsPlace) shown.delete(row);
   };
 
-  const enter = (row: Row, keepsPlace: boolean): void => {
+  const addToLists = (row: Row, keepsPlace: boolean): void => {
     const line = lineOf(row.entry);
     lines[line].add(row);
     bytes[line] += row.bytes;
@@ -86,18 +86,18 @@ export const createMemoryStore = ({ max, maxBytes = Infinity, claimsMax = Infini
     const { entry: before } = row;
     const keepsPlace = order === before.order;
     if (known === undefined) rows.set(orderId, row);
-    else leave(row, keepsPlace);
+    else removeFromLists(row, keepsPlace);
     row.entry = entry;
     row.bytes = bytesOf(entry);
     if (!keepsPlace && order !== undefined) row.createdAt = instantOf(order.createdAt);
     const finishedAt = payment?.at ?? failure?.failedAt;
     if (finishedAt !== undefined && (payment !== before.payment || failure !== before.failure)) row.finishedAt = instantOf(finishedAt);
-    enter(row, keepsPlace);
+    addToLists(row, keepsPlace);
   };
 
   const forget = (line: Line): void => {
     const row = lines[line].first()!;
-    leave(row, false);
+    removeFromLists(row, false);
     rows.delete(row.orderId);
     unmet.delete(row.orderId);
   };

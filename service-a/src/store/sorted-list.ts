@@ -1,4 +1,4 @@
-import type { Place } from './order-store';
+import type { Place } from '../processors/order-store';
 
 /** So many places at most lie in one array: few enough to insert into, enough to leave few arrays. */
 const CHUNK_MAX = 512;

@@ -1,5 +1,3 @@
-import type { Logger } from './logger';
-
 /** The headers of W3C Trace Context, as they travel with a request and with the records that follow from it. */
 export type TraceHeaders = { traceparent: string; tracestate?: string };
 
@@ -76,16 +74,4 @@ export const endWith = <T>({ end }: Span, work: Promise<T>, attributesOf?: (resu
       throw error;
     },
   );
-};
-
-/**
- * Spans go to the OTLP/HTTP receiver at this address; without one they are not made.
- * OpenTelemetry is loaded only where it is used: it costs some megabytes and a tenth of a second.
- */
-export const createTracer = async ({ url, service, logger }: {
-  url: string | undefined; service: string; logger: Logger;
-}): Promise<Tracer> => {
-  if (url === undefined) return passOn;
-  const { createOtelTracer, createOtlpExporter } = await import('./otel');
-  return createOtelTracer({ exporter: createOtlpExporter(url), service, logger });
 };

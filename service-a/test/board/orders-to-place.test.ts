@@ -1,5 +1,5 @@
 import { anyOrder, example, fates, newOrderId } from '../../board/orders-to-place.ts';
-import { orderRequestSchema } from '../../src/kafka/messages';
+import { orderRequestSchema } from '../../src/routes/order-request';
 
 test('When an id is made, then it is a random UUID', () => {
   expect(newOrderId()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);

@@ -1,12 +1,13 @@
 import { avroTypeOf, encodeAvro, SchemaNeededError } from '../../src/kafka/avro';
 import { createCodec } from '../../src/kafka/codec';
-import { canonicalText, readDeadLetter, readOrderCreated, UnreadableRecordError } from '../../src/kafka/messages';
-import { utf8OrderRequestSchema } from '../../src/kafka/order-request';
+import { createRecordHandler } from '../../src/kafka/record-handler';
+import { readDeadLetter, readOrderCreated, UnreadableRecordError } from '../../src/kafka/messages';
 import { createRegistryClient } from '../../src/kafka/registry-client';
 import { ordersValue } from '../../src/kafka/schemas/orders-value';
 import { paymentsValue } from '../../src/kafka/schemas/payments-value';
-import { createLogReader } from '../../src/processors/follow-log';
+import { canonicalText } from '../../src/processors/order';
 import { NotAppendedError } from '../../src/processors/place-order';
+import { utf8OrderRequestSchema } from '../../src/routes/order-request';
 import { createMemoryStore } from '../../src/store/memory';
 import { anOrder, anOrderCreated, orderIdOf, shown } from '../support/builders';
 import { eventually, recordingLogger, sample } from '../support/fakes';
@@ -99,7 +100,7 @@ describe('with a registry', () => {
     const codec = await ready();
     const { logger, lines } = recordingLogger();
     const store = createMemoryStore({ max: 10 });
-    const reader = createLogReader({
+    const reader = createRecordHandler({
       codec, topics, groupId: 'g', store, feed: { note: () => undefined }, onRecord: () => undefined, startSpan: recordingTracer().startSpan,
       trail: { log: () => undefined, close: () => undefined }, logger,
     });

@@ -1,8 +1,9 @@
 import type { Kafka, KafkaMessage } from 'kafkajs';
 import { createProjector } from '../../src/kafka/projector';
-import type { Facts } from '../../src/processors/read-facts';
-import { StoreUnavailableError } from '../../src/store/order-store';
-import type { Batch, BatchResult, PostgresStore } from '../../src/store/postgres/types';
+import type { Facts } from '../../src/kafka/read-facts';
+import { StoreUnavailableError } from '../../src/processors/order-store';
+import type { Batch, BatchResult } from '../../src/processors/tables';
+import type { PostgresStore } from '../../src/store/postgres/types';
 import { aCluster, CODES, records, type LogRecord } from '../support/cluster';
 import { deferred, eventually, recordingLogger } from '../support/fakes';
 

@@ -1,5 +1,5 @@
-import { canonicalText } from '../../src/kafka/messages';
 import { listOrders, type Query } from '../../src/processors/list-orders';
+import { canonicalText } from '../../src/processors/order';
 import { createMemoryStore } from '../../src/store/memory';
 import { anOrder, created, failed, orderIdOf, paid, type OrderView } from '../support/builders';
 import { tellerOf } from '../support/log';

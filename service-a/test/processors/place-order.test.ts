@@ -1,7 +1,9 @@
+import { orderCreatedText } from '../../src/kafka/messages';
+import type { LogPosition, OrderEvent } from '../../src/processors/facts';
+import { canonicalText } from '../../src/processors/order';
+import { StoreUnavailableError } from '../../src/processors/order-store';
 import { BrokerUnavailableError, createPlaceOrder, NotAppendedError, OrderConflictError, QueueFullError } from '../../src/processors/place-order';
-import { canonicalText, orderCreatedText, type OrderEvent } from '../../src/kafka/messages';
 import { createMemoryStore } from '../../src/store/memory';
-import { StoreUnavailableError, type LogPosition } from '../../src/store/order-store';
 import { anOrder, created, failed, orderIdOf, paid, type OrderCreated } from '../support/builders';
 import { deferred, type Deferred } from '../support/fakes';
 import { tellerOf } from '../support/log';

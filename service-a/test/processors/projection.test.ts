@@ -1,13 +1,8 @@
-import { canonicalText, type OrderFact } from '../../src/kafka/messages';
-import { applyFact, type OrderEntry } from '../../src/processors/projection';
-import { aFailure, anOrder, created, failed, paid, shown, type OrderView } from '../support/builders';
-import { recordsOf, type TestRecord } from '../support/log';
-
-const entryAfter = (records: readonly TestRecord[]): OrderEntry =>
-  records.reduce<OrderEntry>((entry, { fact, position }) => applyFact(entry, fact, position), {});
-
-/** Facts that follow each other in the log, and are read in that order. */
-const viewAfter = (facts: OrderFact[]): OrderView | undefined => shown(entryAfter(recordsOf(...facts)));
+import type { OrderFact } from '../../src/processors/facts';
+import { canonicalText } from '../../src/processors/order';
+import { applyFact } from '../../src/processors/projection';
+import { anOrder, created, failed, paid, shown } from '../support/builders';
+import { entryAfter, recordsOf, viewAfter, type TestRecord } from '../support/log';
 
 /** Every order in which a list can come. */
 const permutations = <T>(list: readonly T[]): T[][] => (list.length < 2
@@ -16,35 +11,6 @@ const permutations = <T>(list: readonly T[]): T[][] => (list.length < 2
 
 const another = canonicalText(anOrder({ amount: 1 }));
 const later = { paymentId: '22222222-2222-5222-8222-222222222222', at: '2026-11-22T11:00:00.000Z' };
-
-describe('what is shown of an order', () => {
-  const dates = { createdAt: '2026-11-22T10:00:00.000Z' };
-
-  test('When only the order is known, then it is pending', () => {
-    expect(viewAfter([created()])).toEqual({ ...anOrder(), ...dates, status: 'pending', updatedAt: dates.createdAt, attempts: 1 });
-  });
-
-  test('When it was paid, then it is completed, and shows the payment and its time', () => {
-    expect(viewAfter([created(), paid()])).toEqual({
-      ...anOrder(), ...dates, status: 'completed', updatedAt: '2026-11-22T10:00:02.000Z', attempts: 1,
-      paymentId: '11111111-1111-5111-8111-111111111111',
-    });
-  });
-
-  test('When it was dead-lettered, then it is failed, and shows why', () => {
-    expect(viewAfter([created(), failed()])).toEqual({
-      ...anOrder(), ...dates, status: 'failed', updatedAt: '2026-11-22T10:00:01.000Z', attempts: 1, failure: aFailure(),
-    });
-  });
-
-  test('When only its dead letter is known, then the order in it is shown', () => {
-    expect(viewAfter([failed()])).toEqual(viewAfter([created(), failed()]));
-  });
-
-  test('When only its payment is known, then there is nothing to show', () => {
-    expect(viewAfter([paid()])).toBeUndefined();
-  });
-});
 
 describe('status', () => {
   test('When a failed order is paid after a redrive, then it is completed and its failure is not shown', () => {

@@ -1,7 +1,7 @@
 import request, { type Response, type Test } from 'supertest';
+import { StoreUnavailableError } from '../../src/processors/order-store';
 import { BrokerUnavailableError, QueueFullError } from '../../src/processors/place-order';
 import { createMemoryStore } from '../../src/store/memory';
-import { StoreUnavailableError } from '../../src/store/order-store';
 import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
 import { eventually } from '../support/fakes';
 import { anApp } from '../support/http';

@@ -1,4 +1,5 @@
-import { canonicalText, type OrderFact } from '../../src/kafka/messages';
+import type { OrderFact } from '../../src/processors/facts';
+import { canonicalText } from '../../src/processors/order';
 import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
 import { anOrder, created, failed, orderIdOf, paid, shown } from '../support/builders';
 import { tellerOf } from '../support/log';

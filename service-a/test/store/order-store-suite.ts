@@ -1,6 +1,7 @@
-import { canonicalText, type OrderFact } from '../../src/kafka/messages';
+import type { OrderFact } from '../../src/processors/facts';
+import { canonicalText } from '../../src/processors/order';
+import { ClaimsFullError, type Claimed, type OrderStore, type Place } from '../../src/processors/order-store';
 import { statusOf, type OrderEntry } from '../../src/processors/projection';
-import { ClaimsFullError, type Claimed, type OrderStore, type Place } from '../../src/store/order-store';
 import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
 import { createRandom, merged, recordsOf, type TestRecord } from '../support/log';
 

@@ -1,5 +1,7 @@
-import { canonicalText, type Failure, type Order, type OrderFact } from '../../src/kafka/messages';
-import { viewOf, type OrderEntry, type OrderStatus } from '../../src/processors/projection';
+import type { Failure, OrderFact } from '../../src/processors/facts';
+import { canonicalText, type Order } from '../../src/processors/order';
+import type { OrderEntry, OrderStatus } from '../../src/processors/projection';
+import { viewOf } from '../../src/processors/view';
 
 /** An id like that of the example order, with another last digit or digits. */
 export const orderIdOf = (number: number): string => `550e8400-e29b-41d4-a716-44665544${String(number).padStart(4, '0')}`;

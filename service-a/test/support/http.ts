@@ -1,19 +1,20 @@
 import { createApp } from '../../src/app';
-import { orderCreatedText, orderRequestSchema, type OrderEvent } from '../../src/kafka/messages';
+import { orderCreatedText } from '../../src/kafka/messages';
+import { createMetrics } from '../../src/metrics';
+import type { LogPosition, OrderEvent } from '../../src/processors/facts';
 import { createPlaceOrder, type PlaceOrder } from '../../src/processors/place-order';
-import { createStreams } from '../../src/processors/streams';
 import { createWaiters } from '../../src/processors/waiters';
+import { orderRequestSchema } from '../../src/routes/order-request';
 import type { OrderRoutesDeps } from '../../src/routes/orders';
 import type { PageFile } from '../../src/routes/static-page';
+import { createStreams } from '../../src/routes/streams';
 import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
-import type { LogPosition } from '../../src/store/order-store';
-import type { OrderCreated } from './builders';
-import { createMetrics } from '../../src/utils/metrics';
 import type { FindHolder } from '../../src/utils/tokens';
 import type { TraceHeaders } from '../../src/utils/tracing';
-import { recordingTracer } from './tracing';
+import type { OrderCreated } from './builders';
 import { recordingLogger } from './fakes';
 import { tellerOf } from './log';
+import { recordingTracer } from './tracing';
 
 /** The HTTP side over a broker that acknowledges everything, or as told. */
 export const anApp = (differences: {

@@ -1,6 +1,6 @@
-import type { OrderFact } from '../../src/kafka/messages';
-import type { OrderStatus } from '../../src/processors/projection';
-import type { LogPosition } from '../../src/store/order-store';
+import type { LogPosition, OrderFact } from '../../src/processors/facts';
+import { applyFact, type OrderEntry, type OrderStatus } from '../../src/processors/projection';
+import { shown, type OrderView } from './builders';
 
 /** What a record says, and where in its topic it lies. */
 export type TestRecord = { fact: OrderFact; position: LogPosition };
@@ -8,6 +8,13 @@ export type TestRecord = { fact: OrderFact; position: LogPosition };
 /** Records of one partition of each topic, one behind the other. */
 export const recordsOf = (...facts: OrderFact[]): TestRecord[] =>
   facts.map((fact, i) => ({ fact, position: { partition: 0, offset: String(i) } }));
+
+/** What is known of an order after these records, read one by one. */
+export const entryAfter = (records: readonly TestRecord[]): OrderEntry =>
+  records.reduce<OrderEntry>((entry, { fact, position }) => applyFact(entry, fact, position), {});
+
+/** What is shown of it: facts that follow each other in the log, and are read in that order. */
+export const viewAfter = (facts: OrderFact[]): OrderView | undefined => shown(entryAfter(recordsOf(...facts)));
 
 /** Tells a store facts as records that follow each other. */
 export const tellerOf = (store: { apply: (fact: OrderFact, position: LogPosition) => OrderStatus | undefined }) => {

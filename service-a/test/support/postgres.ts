@@ -1,7 +1,7 @@
 import { Client } from 'pg';
-import type { OrderFact } from '../../src/kafka/messages';
+import type { OrderFact } from '../../src/processors/facts';
+import type { ApplyBatch, BatchResult } from '../../src/processors/tables';
 import { createPostgresStore } from '../../src/store/postgres/store';
-import type { ApplyBatch, BatchResult } from '../../src/store/postgres/types';
 import { recordingLogger } from './fakes';
 
 export const topics = { orders: 'orders', payments: 'payments', deadLetters: 'orders.DLT' };

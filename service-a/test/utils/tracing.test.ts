@@ -1,4 +1,5 @@
-import { createTracer, endWith, passOn, traceIdOf, traceOf } from '../../src/utils/tracing';
+import { createTracer } from '../../src/utils/tracer';
+import { endWith, passOn, traceIdOf, traceOf } from '../../src/utils/tracing';
 import { recordingLogger } from '../support/fakes';
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';

@@ -1,7 +1,7 @@
 import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError, type ProducerRecord, type RecordMetadata } from 'kafkajs';
 import { KafkaJSConnectionClosedError, KafkaJSSASLAuthenticationError } from 'kafkajs/src/errors';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error';
-import { noteProduceTry } from '../../src/kafka/kafkajs-network-patches';
+import { noteProduceTry } from '../../src/kafka/kafkajs-produce-patches';
 import { keyPartitioner, type PlacedMessage } from '../../src/kafka/partitioner';
 import { deferred, type Deferred } from './fakes';
 

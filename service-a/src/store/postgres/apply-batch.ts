@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { instantOf } from '../../utils/timestamp';
 import type { OrderEntry } from '../../processors/projection';
+import { BATCH_MAX, type ApplyBatch, type Batch, type BatchResult } from '../../processors/tables';
+import { instantOf } from '../../utils/timestamp';
 import { StaleReadError } from './errors';
 import { foldBatch, type Folded, type FoldedBatch } from './fold-batch';
 import type { Ask, Database, Statement, Values } from './pool';
 import { COLUMNS, entryOf, failureText, orderRow, PARTS, sourceOf } from './rows';
-import { BATCH_MAX, CHANGES_KEPT, type ApplyBatch, type Batch, type BatchResult, type Watch } from './types';
+import { CHANGES_KEPT, type Watch } from './types';
 
 /** Changes are dropped in steps: each drop leaves dead entries in an index. */
 const CHANGES_STEP = 1_000n;

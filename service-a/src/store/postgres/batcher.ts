@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../order-store';
+import { StoreUnavailableError } from '../../processors/order-store';
 
 type Waiting<In, Out> = { readonly item: In; readonly resolve: (out: Out) => void; readonly reject: (error: unknown) => void };
 

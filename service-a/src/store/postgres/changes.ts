@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import type { Logger } from '../../utils/logger';
 import { positionText } from '../../processors/feed';
-import type { Changes, OnChange } from '../order-store';
+import type { Changes, OnChange } from '../../processors/order-store';
+import type { StoredPosition } from '../../processors/tables';
+import type { Logger } from '../../utils/logger';
 import { createListener } from './listener';
 import type { Database } from './pool';
 import { offsetsOf, readPositions } from './positions';
 import { statusSql } from './rows';
-import type { StoredPosition, Topics } from './types';
+import type { Topics } from './types';
 
 /** A wake-up may be lost; no change waits longer than this. */
 const POLL_MS = 1_000;

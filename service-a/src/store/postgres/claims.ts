@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { LogPosition } from '../../processors/facts';
+import type { Claimed, OrderStore } from '../../processors/order-store';
 import { statusOf, type OrderStatus } from '../../processors/projection';
-import type { Claimed, LogPosition, OrderStore } from '../order-store';
 import { createBatcher } from './batcher';
 import { unavailable } from './errors';
 import type { Database, Statement } from './pool';

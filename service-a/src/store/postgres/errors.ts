@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { DatabaseError } from 'pg';
-import { StoreUnavailableError } from '../order-store';
+import { StoreUnavailableError } from '../../processors/order-store';
 
 /**
  * What a failure means: `lost` the connection, or the server is not up: what was asked may have been done or not; `conflict`: it was not

@@ -1,5 +1,5 @@
 import { applyFact, statusOf, type OrderEntry, type OrderStatus } from '../../processors/projection';
-import type { Batch, ChangedOrder } from './types';
+import type { Batch, ChangedOrder } from '../../processors/tables';
 
 /** An order that a batch changed; `before` is undefined where there was no row. */
 export type Folded = { readonly orderId: string; readonly before: OrderEntry | undefined; readonly after: OrderEntry };

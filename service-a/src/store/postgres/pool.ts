@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError, escapeIdentifier, Pool, type ClientBase, type PoolClient } from 'pg';
 import type { z } from 'zod';
+import { StoreUnavailableError } from '../../processors/order-store';
 import type { Logger } from '../../utils/logger';
-import { StoreUnavailableError } from '../order-store';
 import { faultOf, StaleReadError, unavailable, type Fault } from './errors';
 import type { PoolFigures } from './types';
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { isPositionOf } from '../../processors/feed';
+import type { StoredPosition } from '../../processors/tables';
 import type { Ask } from './pool';
-import type { StoredPosition, Topics } from './types';
+import type { Topics } from './types';
 
 const POSITIONS = {
   name: 'positions',

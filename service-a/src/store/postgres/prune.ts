@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { StoreUnavailableError } from '../../processors/order-store';
 import type { Logger } from '../../utils/logger';
-import { StoreUnavailableError } from '../order-store';
 import type { Database } from './pool';
 import { PARTS } from './rows';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { Counts, ListedOrder, OrderStore, Place } from '../../processors/order-store';
 import type { OrderEntry, OrderStatus } from '../../processors/projection';
-import type { Counts, ListedOrder, OrderStore, Place } from '../order-store';
 import { createBatcher } from './batcher';
 import type { Database } from './pool';
 import { COLUMNS, entryOf, fullRow, knownOf } from './rows';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { LogPosition } from '../../processors/facts';
 import type { KnownOrder, OrderEntry } from '../../processors/projection';
-import type { LogPosition } from '../order-store';
 
 /** Where an order is known from, as the tables have it. */
 export const CLAIM = 0;

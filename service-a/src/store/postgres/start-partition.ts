@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import type { StartPartition } from '../../processors/tables';
 import type { Logger } from '../../utils/logger';
 import type { Ask, Database, Statement } from './pool';
-import type { StartPartition, Watch } from './types';
+import type { Watch } from './types';
 
 const BEGIN_AT: Statement = {
   name: 'begin-partition',

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { canonicalText, type OrderFact } from '../../../src/kafka/messages';
-import { viewOf, type OrderEntry } from '../../../src/processors/projection';
-import { recordingLogger } from '../../support/fakes';
+import type { OrderFact } from '../../../src/processors/facts';
+import { canonicalText } from '../../../src/processors/order';
+import type { OrderEntry } from '../../../src/processors/projection';
+import { viewOf } from '../../../src/processors/view';
 import { anOrder, created, failed, orderIdOf, paid } from '../../support/builders';
+import { recordingLogger } from '../../support/fakes';
 import { batchOf, changedOf, connectTo, createStores, topics } from '../../support/postgres';
 
 const id = orderIdOf(1);

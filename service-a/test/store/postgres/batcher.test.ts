@@ -1,5 +1,5 @@
+import { StoreUnavailableError } from '../../../src/processors/order-store';
 import { createBatcher } from '../../../src/store/postgres/batcher';
-import { StoreUnavailableError } from '../../../src/store/order-store';
 import { deferred, eventually } from '../../support/fakes';
 
 const batcherOf = ({ isShared = false } = {}) => {

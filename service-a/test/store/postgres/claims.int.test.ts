@@ -1,11 +1,11 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { viewOf } from '../../../src/processors/projection';
-import { StoreUnavailableError, type Claimed } from '../../../src/store/order-store';
-import { canonicalText } from '../../../src/kafka/messages';
+import { canonicalText } from '../../../src/processors/order';
+import { StoreUnavailableError, type Claimed } from '../../../src/processors/order-store';
+import { viewOf } from '../../../src/processors/view';
 import { createClaims } from '../../../src/store/postgres/claims';
 import { createPool } from '../../../src/store/postgres/pool';
-import { recordingLogger } from '../../support/fakes';
 import { anOrder, created, failed, orderIdOf, paid } from '../../support/builders';
+import { recordingLogger } from '../../support/fakes';
 import { batchOf, connectTo, createStores, topics } from '../../support/postgres';
 
 const id = orderIdOf(1);

@@ -1,4 +1,4 @@
-import type { OrderFact } from '../../../src/kafka/messages';
+import type { OrderFact } from '../../../src/processors/facts';
 import { applyFact, type OrderEntry } from '../../../src/processors/projection';
 import { foldBatch } from '../../../src/store/postgres/fold-batch';
 import { created, failed, orderIdOf, paid } from '../../support/builders';

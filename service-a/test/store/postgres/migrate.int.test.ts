@@ -1,5 +1,5 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { StoreUnavailableError } from '../../../src/store/order-store';
+import { StoreUnavailableError } from '../../../src/processors/order-store';
 import { migrate, readMigrations, type Migration } from '../../../src/store/postgres/migrate';
 import { createPostgresStore } from '../../../src/store/postgres/store';
 import { created, orderIdOf } from '../../support/builders';

@@ -1,5 +1,5 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import type { OrderStore } from '../../../src/store/order-store';
+import type { OrderStore } from '../../../src/processors/order-store';
 import type { PostgresStore } from '../../../src/store/postgres/types';
 import type { TestRecord } from '../../support/log';
 import { connectTo, createStores, topics } from '../../support/postgres';

@@ -1,5 +1,5 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { StoreUnavailableError } from '../../../src/store/order-store';
+import { StoreUnavailableError } from '../../../src/processors/order-store';
 import { createPool, type PoolSettings } from '../../../src/store/postgres/pool';
 import { recordingLogger } from '../../support/fakes';
 import { connectTo } from '../../support/postgres';

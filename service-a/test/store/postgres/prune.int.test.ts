@@ -1,7 +1,7 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { canonicalText } from '../../../src/kafka/messages';
-import { recordingLogger } from '../../support/fakes';
+import { canonicalText } from '../../../src/processors/order';
 import { anOrder, created, failed, orderIdOf, paid } from '../../support/builders';
+import { recordingLogger } from '../../support/fakes';
 import { batchOf, connectTo, createStores, topics } from '../../support/postgres';
 
 const DAY_MS = 86_400_000;

@@ -1,6 +1,6 @@
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
-import { canonicalText } from '../../../src/kafka/messages';
-import type { OrderStore, Place } from '../../../src/store/order-store';
+import { canonicalText } from '../../../src/processors/order';
+import type { OrderStore, Place } from '../../../src/processors/order-store';
 import { anOrder, created, orderIdOf, paid } from '../../support/builders';
 import { batchOf, createStores, topics } from '../../support/postgres';
 

@@ -1,5 +1,5 @@
 import { startScratchPostgres } from '../../../../scripts/lib/postgres';
-import { StoreUnavailableError } from '../../../src/store/order-store';
+import { StoreUnavailableError } from '../../../src/processors/order-store';
 import { created, orderIdOf } from '../../support/builders';
 import { eventually } from '../../support/fakes';
 import { batchOf, createStores, topics } from '../../support/postgres';

@@ -1,4 +1,4 @@
-import type { Changes, OrderStore } from './order-store';
+import type { Changes, OrderStore } from '../processors/order-store';
 
 /** Where orders are held, what tells of changes there, and the reader of the log that makes them. */
 export type OrderSource = {

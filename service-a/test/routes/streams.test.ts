@@ -1,8 +1,9 @@
-import { canonicalText, type OrderFact } from '../../src/kafka/messages';
+import type { OrderFact } from '../../src/processors/facts';
 import { createFeed, type ReadPosition } from '../../src/processors/feed';
-import { createStreams, type Asked } from '../../src/processors/streams';
+import { canonicalText } from '../../src/processors/order';
+import { StoreUnavailableError } from '../../src/processors/order-store';
+import { createStreams, type Asked } from '../../src/routes/streams';
 import { createMemoryStore } from '../../src/store/memory';
-import { StoreUnavailableError } from '../../src/store/order-store';
 import { anOrder, created, failed, orderIdOf, paid } from '../support/builders';
 import { recordingLogger } from '../support/fakes';
 

@@ -1,7 +1,7 @@
-import type { FoldOutcome } from '../processors/read-record';
-import type { RejectReason } from '../routes/orders';
 import { createDatabaseMetrics } from './database-metrics';
-import { createMeters, forEachOf, type CommonSources } from './meters';
+import type { FoldOutcome } from './kafka/read-record';
+import type { RejectReason } from './routes/orders';
+import { createMeters, forEachOf, type CommonSources } from './utils/meters';
 
 /** What is asked anew at each scrape. */
 export type Sources = Omit<CommonSources, 'queued'> & {

@@ -1,7 +1,5 @@
-import type { OrderEntry, OrderStatus } from '../processors/projection';
-
-/** Where a record lies in its topic. Offsets are decimal text: they pass 2^53. */
-export type LogPosition = { readonly partition: number; readonly offset: string };
+import type { LogPosition } from './facts';
+import type { OrderEntry, OrderStatus } from './projection';
 
 /** Where an order stands in the list: by the instant of `createdAt` in milliseconds since 1970, then by id. */
 export type Place = { readonly time: number; readonly id: string };

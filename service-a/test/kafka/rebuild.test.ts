@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { createTimeOrder } from '../../src/kafka/time-order';
-import type { OrderFact } from '../../src/kafka/messages';
+import type { OrderFact } from '../../src/processors/facts';
 import { createMemoryStore, type MemoryStore } from '../../src/store/memory';
 import { created, failed, orderIdOf, paid, shown } from '../support/builders';
 import { createRandom } from '../support/log';

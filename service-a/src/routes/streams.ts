@@ -1,9 +1,7 @@
-import type { Changes, OrderStore } from '../store/order-store';
+import type { Changes, OrderStore } from '../processors/order-store';
 import type { Logger } from '../utils/logger';
-import { viewOf, type OrderEntry } from './projection';
+import { HEARTBEAT, orderEvent, RETRY, textOf, type StreamEvent } from './event-text';
 import { createReaders, WAITING_MAX_BYTES, type Reader } from './readers';
-
-type Event = { event: 'sync' | 'order' | 'counts'; data: string };
 
 /** What a reader asks for: one order, or all; and the id of the last event that it has seen, if it is one that comes back. */
 export type Asked = { orderId?: string; lastEventId?: string };
@@ -16,19 +14,6 @@ const PART_CHARACTERS = 16_777_216;
 const FLUSH_INTERVAL_MS = 50;
 const COUNTS_INTERVAL_MS = 1_000;
 const HEARTBEAT_MS = 15_000;
-
-const RETRY = 'retry: 1000\n\n';
-const HEARTBEAT = ': heartbeat\n\n';
-
-/** All but the last event carry the position before them: a stream that is cut off among them repeats them when it is resumed. */
-const format = (events: Event[], before: string, after: string): string => events
-  .map(({ event, data }, i) => `event: ${event}\nid: ${i === events.length - 1 ? after : before}\ndata: ${data}\n\n`)
-  .join('');
-
-const orderEvent = (entry: OrderEntry | undefined): Event | undefined => {
-  const data = entry && viewOf(entry);
-  return data === undefined ? undefined : { event: 'order', data };
-};
 
 export type Streams = ReturnType<typeof createStreams>;
 
@@ -78,7 +63,7 @@ export const createStreams = ({ store, changes, logger }: {
   const countsNow = async (): Promise<string> => JSON.stringify(await store.counts());
 
   /** Counts go with the changes that made them, at most once a second. */
-  const countsEvent = async (): Promise<Event | undefined> => {
+  const countsEvent = async (): Promise<StreamEvent | undefined> => {
     if (!countsChanged || readers.ofAll.size === 0) return undefined;
     const early = countsToldAt + COUNTS_INTERVAL_MS - flushedAt;
     if (early > 0) {
@@ -102,20 +87,20 @@ export const createStreams = ({ store, changes, logger }: {
     changed = new Set();
     const entries = await store.getMany(orderIds);
     const counts = await countsEvent();
-    let [events, characters]: [Event[], number] = [[], 0];
+    let [events, characters]: [StreamEvent[], number] = [[], 0];
     for (const orderId of orderIds) {
       const event = orderEvent(entries.get(orderId));
       if (event === undefined) continue;
       if (characters + event.data.length > PART_CHARACTERS && characters > 0) {
-        readers.tell(readers.ofAll, format(events, toldTo, toldTo));
+        readers.tell(readers.ofAll, textOf(events, toldTo, toldTo));
         [events, characters] = [[], 0];
       }
       if (readers.ofAll.size > 0) events.push(event);
       characters += event.data.length;
-      if (readers.of(orderId).size > 0) readers.tell(readers.of(orderId), format([event], position, position));
+      if (readers.of(orderId).size > 0) readers.tell(readers.of(orderId), textOf([event], position, position));
     }
     if (counts !== undefined) events.push(counts);
-    if (readers.ofAll.size > 0 && events.length > 0) readers.tell(readers.ofAll, format(events, toldTo, position));
+    if (readers.ofAll.size > 0 && events.length > 0) readers.tell(readers.ofAll, textOf(events, toldTo, position));
     toldTo = position;
   };
 
@@ -133,10 +118,10 @@ export const createStreams = ({ store, changes, logger }: {
   });
 
   /** @returns undefined when what changed since is not known, or too much */
-  const replay = async (lastEventId: string): Promise<Event[] | undefined> => {
+  const replay = async (lastEventId: string): Promise<StreamEvent[] | undefined> => {
     const changedSince = await changes.since(lastEventId);
     if (changedSince === undefined) return undefined;
-    const events: Event[] = [];
+    const events: StreamEvent[] = [];
     let characters = 0;
     for (const entry of (await store.getMany([...changedSince])).values()) {
       const event = orderEvent(entry);
@@ -151,7 +136,7 @@ export const createStreams = ({ store, changes, logger }: {
   const firstEvents = async ({ orderId, lastEventId }: Asked): Promise<string> => {
     const position = changes.position();
     const missed = lastEventId === undefined ? undefined : await replay(lastEventId);
-    const events: Event[] = [{ event: 'sync', data: JSON.stringify({ resumed: missed !== undefined }) }];
+    const events: StreamEvent[] = [{ event: 'sync', data: JSON.stringify({ resumed: missed !== undefined }) }];
     if (orderId === undefined) {
       const counts = await countsNow();
       if (readers.ofAll.size === 1) countsTold = counts;
@@ -160,7 +145,7 @@ export const createStreams = ({ store, changes, logger }: {
       const event = orderEvent((await store.getMany([orderId])).get(orderId));
       if (event !== undefined) events.push(event);
     }
-    return format(events, missed === undefined ? position : lastEventId!, position);
+    return textOf(events, missed === undefined ? position : lastEventId!, position);
   };
 
   const heartbeat = setInterval(() => readers.tell(readers.all(), HEARTBEAT), HEARTBEAT_MS).unref();
@@ -173,10 +158,10 @@ export const createStreams = ({ store, changes, logger }: {
     open: (reader: Reader, asked: Asked): (() => void) | undefined => {
       if (open === STREAMS_MAX || closed) return undefined;
       const { orderId } = asked;
-      let left = false;
+      let closedByReader = false;
       open += 1;
       const begin = async (): Promise<void> => {
-        if (left) return;
+        if (closedByReader) return;
         if (closed) {
           reader.end();
           return;
@@ -184,7 +169,7 @@ export const createStreams = ({ store, changes, logger }: {
         // From here on what changes is told to it, behind what it begins with.
         readers.add(reader, orderId);
         const first = RETRY + await firstEvents(asked);
-        if (!left && !closed) reader.write(Buffer.from(first));
+        if (!closedByReader && !closed) reader.write(Buffer.from(first));
       };
       // Whoever is here already hears what is still to be told, so that this one begins with nothing left over.
       inTurn(flush, cutAll);
@@ -193,8 +178,8 @@ export const createStreams = ({ store, changes, logger }: {
         reader.cut();
       });
       return () => {
-        if (left) return;
-        left = true;
+        if (closedByReader) return;
+        closedByReader = true;
         open -= 1;
         readers.delete(reader, orderId);
       };

@@ -1,9 +1,10 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { Codec } from '../kafka/codec';
-import { readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError, type OrderFact } from '../kafka/messages';
-import { positionAttributes, recordAttributes } from '../kafka/span-attributes';
+import type { OrderFact } from '../processors/facts';
 import type { Logger } from '../utils/logger';
 import { traceIdOf, traceOf, type Span, type StartSpan } from '../utils/tracing';
+import type { Codec } from './codec';
+import { readDeadLetter, readOrderCreated, readPaymentCompleted, UnreadableRecordError } from './messages';
+import { positionAttributes, recordAttributes } from './span-attributes';
 
 /** `applied`: what is known of an order changed or was confirmed; `unchanged`: it was known already, or is about no order. */
 export type FoldOutcome = 'applied' | 'unchanged' | 'unreadable';

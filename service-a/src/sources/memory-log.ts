@@ -1,33 +1,33 @@
 import type { Kafka } from 'kafkajs';
 import { createFollower } from '../kafka/follower';
+import { createRecordHandler } from '../kafka/record-handler';
 import { createFeed } from '../processors/feed';
-import { createLogReader } from '../processors/follow-log';
+import type { Changes } from '../processors/order-store';
+import { createMemoryStore } from '../store/memory';
 import type { Logger } from '../utils/logger';
 import { passOn, type Tracer } from '../utils/tracing';
-import { createMemoryStore } from './memory';
 import type { OrderSource } from './order-source';
-import type { Changes } from './order-store';
 
-type ReaderDeps = Parameters<typeof createLogReader>[0];
+type HandlerDeps = Parameters<typeof createRecordHandler>[0];
 type FollowerDeps = Parameters<typeof createFollower>[0];
 
 /** The store in memory, and what keeps it at the state of the log: topics are read from their beginning at each start, then followed. */
 export const createMemoryLog = ({ bounds, codec, topics, kafka, groupId, onRecord, onJoin, onRestart, tracer, trail, logger }: {
   bounds: Parameters<typeof createMemoryStore>[0];
-  codec: ReaderDeps['codec'];
-  topics: ReaderDeps['topics'];
+  codec: HandlerDeps['codec'];
+  topics: HandlerDeps['topics'];
   kafka: Kafka;
   groupId: string;
-  onRecord: ReaderDeps['onRecord'];
+  onRecord: HandlerDeps['onRecord'];
   onJoin: FollowerDeps['onJoin'];
   onRestart: FollowerDeps['onRestart'];
   tracer: Pick<Tracer, 'start'>;
-  trail: ReaderDeps['trail'];
+  trail: HandlerDeps['trail'];
   logger: Logger;
 }) => {
   const store = createMemoryStore(bounds);
   const feed = createFeed({ positions: () => follower.positions(), unmet: store.unmet });
-  const { handle } = createLogReader({
+  const { handle } = createRecordHandler({
     codec,
     topics,
     groupId,

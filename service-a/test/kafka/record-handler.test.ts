@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import { createCodec } from '../../src/kafka/codec';
-import { createLogReader } from '../../src/processors/follow-log';
-import { canonicalText } from '../../src/kafka/messages';
+import { createRecordHandler } from '../../src/kafka/record-handler';
+import { canonicalText } from '../../src/processors/order';
 import { createMemoryStore } from '../../src/store/memory';
 import { createTrail } from '../../src/utils/trail';
 import { anOrder, anOrderCreated, created, failed, orderIdOf, shown } from '../support/builders';
@@ -23,7 +23,7 @@ const aReader = () => {
   const told: string[] = [];
   const onRecord = (topic: string, outcome: string): void => void told.push(`${topic} ${outcome}`);
   const { startSpan, spans } = recordingTracer();
-  const reader = createLogReader({ codec: createCodec({ topics, registry: undefined, logger }), topics, groupId: 'readers', store, feed, onRecord, startSpan, trail, logger });
+  const reader = createRecordHandler({ codec: createCodec({ topics, registry: undefined, logger }), topics, groupId: 'readers', store, feed, onRecord, startSpan, trail, logger });
   const read = (topic: string, key: string | null, value: Buffer | null, offset?: string, headers?: Record<string, Buffer>): void =>
     reader.handle({ topic, partition: 1, message: message(key, value, offset, headers) });
   const statusOf = async (orderId: string) => shown(await store.get(orderId))?.status;

@@ -1,8 +1,8 @@
 import { createFeed, type ReadPosition } from '../../src/processors/feed';
+import { StoreUnavailableError } from '../../src/processors/order-store';
 import { statusOf } from '../../src/processors/projection';
-import { createStreams } from '../../src/processors/streams';
+import { createStreams } from '../../src/routes/streams';
 import { createMemoryStore } from '../../src/store/memory';
-import { StoreUnavailableError } from '../../src/store/order-store';
 import { created, failed, orderIdOf, paid } from '../support/builders';
 import { recordingLogger } from '../support/fakes';
 import { createRandom } from '../support/log';

@@ -1,4 +1,7 @@
-import { orderRequestSchema } from './messages';
+import { orderSchema, uuidSchema } from '../processors/order';
+
+/** An order as a client posts it: the id may be left to the service. */
+export const orderRequestSchema = orderSchema.extend({ orderId: uuidSchema.optional() });
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 

@@ -1,5 +1,5 @@
-import type { PoolFigures } from '../store/postgres/types';
-import { LATENCY_SECONDS, type createMeters } from './meters';
+import type { PoolFigures } from './store/postgres/types';
+import { LATENCY_SECONDS, type createMeters } from './utils/meters';
 
 const BATCH_FACTS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 

@@ -1,4 +1,4 @@
-import { createMetrics } from '../../src/utils/metrics';
+import { createMetrics } from '../src/metrics';
 
 const sources = {
   checks: () => ({ producerConnected: true, consumerJoined: false }),

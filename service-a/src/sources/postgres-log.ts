@@ -1,12 +1,12 @@
 import type { Kafka } from 'kafkajs';
 import { createProjector } from '../kafka/projector';
+import { createFactReader } from '../kafka/read-facts';
 import { createTableProgress } from '../kafka/table-progress';
-import { createFactReader } from '../processors/read-facts';
+import { createPostgresStore } from '../store/postgres/store';
+import type { PoolFigures } from '../store/postgres/types';
 import type { Logger } from '../utils/logger';
 import { passOn, type Tracer } from '../utils/tracing';
 import type { OrderSource } from './order-source';
-import { createPostgresStore } from './postgres/store';
-import type { PoolFigures } from './postgres/types';
 
 type ReaderDeps = Parameters<typeof createFactReader>[0];
 type ProjectorDeps = Parameters<typeof createProjector>[0];

@@ -1,10 +1,9 @@
 import type { KafkaMessage } from 'kafkajs';
-import { SchemaNeededError } from '../kafka/avro';
-import type { OrderFact } from '../kafka/messages';
-import { traceIdOf } from '../utils/tracing';
+import type { OrderFact } from '../processors/facts';
+import type { OrderStatus } from '../processors/projection';
+import { traceIdOf, type Span } from '../utils/tracing';
 import type { Trail } from '../utils/trail';
-import type { OrderStatus } from './projection';
-import type { Span } from '../utils/tracing';
+import { SchemaNeededError } from './avro';
 import { createRecordReader, type RecordReaderDeps } from './read-record';
 
 export type Facts = {

@@ -1,17 +1,16 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { OrderFact } from '../kafka/messages';
-import type { LogPosition } from '../store/order-store';
+import type { LogPosition, OrderFact } from '../processors/facts';
+import type { Feed } from '../processors/feed';
+import type { OrderStatus } from '../processors/projection';
 import { traceIdOf } from '../utils/tracing';
 import type { Trail } from '../utils/trail';
-import type { Feed } from './feed';
-import type { OrderStatus } from './projection';
 import { createRecordReader, type RecordReaderDeps } from './read-record';
 
 /**
  * Folds each record of the three topics into the store.
  * Orders that this process published itself are shown since the broker's acknowledgement: meeting them in the log only confirms them.
  */
-export const createLogReader = ({ store, feed, trail, ...deps }: RecordReaderDeps & {
+export const createRecordHandler = ({ store, feed, trail, ...deps }: RecordReaderDeps & {
   store: {
     /** @returns the order's status if the fact changed what is known of it */
     apply: (fact: OrderFact, position: LogPosition) => OrderStatus | undefined;
