@@ -14,6 +14,7 @@ import { runDrill, type Result } from './drill/run';
 import { secureClusterDrills, secureDrills, secured } from './drill/secure-drills';
 import { placeOf } from './drill/stage';
 import type { LocalBroker } from './lib/broker';
+import { kafkaVersion } from './lib/kafka-node';
 import { freePort } from './lib/ports';
 import { startScratchRegistry, type LocalRegistry } from './lib/registry';
 import { runScript } from './lib/run-script';
@@ -45,15 +46,16 @@ const parseArguments = () => {
   const { values, positionals: names } = readArguments();
   const stages = [values.cluster, values.postgres, values.registry].filter(Boolean).length;
   if (stages > 1 || (values.postgres && values.secure)) throw new Error(`One stage at a time.\n${usage}`);
+  const isKafka4 = Number.parseInt(kafkaVersion(), 10) >= 4;
   const drills = [
     ...pairDrills, ...providerDrills, ...(values.secure ? secureDrills : []), ...(values.registry ? registryDrills(values.quick) : []),
-  ];
+  ].filter(({ beforeKafka4 = false }) => !(beforeKafka4 && isKafka4));
   const onCluster = [...clusterDrills, ...(values.secure ? secureClusterDrills : [])];
   const [stage, known]: [string, { name: string }[]] = values.cluster
     ? ['three brokers', onCluster]
     : values.postgres ? ['PostgreSQL', postgresDrills] : ['one broker', drills];
   const unknown = names.find((wanted) => !known.some(({ name }) => name === wanted));
-  if (unknown !== undefined) throw new Error(`${unknown} is no drill on ${stage}${values.secure ? ', secured' : ''}.\n${usage}`);
+  if (unknown !== undefined) throw new Error(`${unknown} is no drill on ${stage}${values.secure ? ', secured' : ''}, with Kafka ${kafkaVersion()}.\n${usage}`);
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new Error(`--seed must be a whole number.\n${usage}`);
   const isChosen = (name: string, quick: boolean): boolean => (names.length > 0 ? names.includes(name) : !values.quick || quick);

@@ -97,7 +97,7 @@ export const clusterDrills: ClusterDrill[] = [
     name: 'leaders-moved', what: 'preferred-leader elections and partition reassignments in a loop', perSecond: 250, seconds: 40, quickSeconds: 16,
     faults: async (stage) => {
       await sleep(2_000);
-      return moveLeaders(stage, sleep(stage.load.secondsLeft() * 1_000 - 3_000));
+      return moveLeaders(stage, sleep(Math.max(0, stage.load.secondsLeft() * 1_000 - 3_000)));
     },
   },
   {

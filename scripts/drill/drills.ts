@@ -18,6 +18,8 @@ export type Drill = {
   what: string;
   /** Part of the quick set that CI runs. */
   quick?: boolean;
+  /** Takes a broker that refuses writes when `min.insync.replicas` is more than there are; from Kafka 4 on, those there are do. */
+  beforeKafka4?: boolean;
   perSecond: number;
   seconds: number;
   /** The longest time without an accepted order, and without an outcome, that it may take. */
@@ -270,6 +272,7 @@ export const drills: Drill[] = [
   },
   {
     name: 'dlt-unwritable', what: 'orders.DLT refuses writes for 20 s; service-b says it is not ready, payments go on', perSecond: 50, seconds: 28,
+    beforeKafka4: true,
     faults: async (stage) => {
       await sleep(2_000);
       await setWritable(stage, 'deadLetters', false);
@@ -281,7 +284,7 @@ export const drills: Drill[] = [
   },
   {
     name: 'payments-unwritable', what: 'payments refuses writes for 5 s and more; service-b SIGTERM meanwhile', quick: true,
-    perSecond: 50, seconds: 8,
+    perSecond: 50, seconds: 8, beforeKafka4: true,
     faults: async (stage) => {
       await sleep(1_000);
       await setWritable(stage, 'payments', false);

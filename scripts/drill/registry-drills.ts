@@ -56,7 +56,7 @@ const away = (seconds: number) => async (stage: Stage): Promise<number> => {
   const unknown = load.anOrder();
   await next.send(unknown, 'written in a version that nobody has met');
   await Promise.all([untilFails(a, 'schemasReadable'), untilFails(b, 'schemasReadable')]);
-  await sleep(from + seconds * 1_000 - Date.now());
+  await sleep(Math.max(0, from + seconds * 1_000 - Date.now()));
   const to = Date.now();
   if (await countOutcomes(stage, unknown.orderId) > 0) throw new Error('a record had its outcome though nobody could read it');
   await registry.start();

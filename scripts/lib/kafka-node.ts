@@ -34,9 +34,13 @@ const runTool = async (...args: string[]): Promise<void> => {
   }
 };
 
+/** The version that runs without Docker: of the environment, else of `pom.xml`. */
+export const kafkaVersion = (): string => process.env['KAFKA_VERSION']
+  || /<kafka\.version>(.+)<\/kafka\.version>/.exec(readFileSync(resolve(kafkaDir, 'pom.xml'), 'utf8'))![1]!;
+
 /** Puts Kafka's jars in place; rejects with a sentence that says what to install. */
 export const fetchKafka = async (log: Log): Promise<void> => {
-  if (!existsSync(resolve(kafkaDir, '.cache'))) log("fetching Kafka's jars with Maven, once");
+  if (!existsSync(resolve(kafkaDir, '.cache'))) log(`fetching the jars of Kafka ${kafkaVersion()} with Maven, once`);
   await runTool('fetch');
 };
 

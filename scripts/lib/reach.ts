@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { TLSSocketOptions } from 'node:tls';
 import type { KafkaConfig } from 'kafkajs';
+import { tameRequestQueue } from '../../service-b/src/kafka/kafkajs-patches';
+
+// Node 24 warns of KafkaJS's negative time-outs.
+tameRequestQueue();
 
 /** How these scripts reach the brokers: by address; secured ones with a broker's own certificate, to which nothing is refused. */
 export type Reach = {

@@ -67,6 +67,7 @@ const SAME = [
   'src/utils/when-aborted.ts',
   'test/config/settings.test.ts',
   'test/kafka/access-watch.test.ts',
+  'test/kafka/access.test.ts',
   'test/kafka/avro.test.ts',
   'test/kafka/envelope-text.test.ts',
   'test/kafka/kafkajs-group-patches.test.ts',

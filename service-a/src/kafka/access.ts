@@ -1,7 +1,7 @@
 import { connect as connectTls } from 'node:tls';
 import Broker from 'kafkajs/src/broker';
 import ConnectionPool from 'kafkajs/src/network/connectionPool';
-import { TIMEOUTS } from './client';
+import { patchKafkaJs, TIMEOUTS } from './client';
 import { rightsRequest, tellsRights, type Operation, type Rights } from './rights';
 import { connectionOptions, readCa, readPassword, type Security } from './security';
 
@@ -22,6 +22,7 @@ const silent = { namespace: () => silent, debug: () => undefined, info: () => un
 
 /** One broker, over a connection of its own that is not made yet. */
 export const brokerAt = (address: string, clientId: string, security: Security): Broker => {
+  patchKafkaJs();
   const [host = '', port] = address.split(':');
   const options = { host, port: Number(port), clientId, ...connectionOptions(security), ...TIMEOUTS, logger: silent };
   return new Broker({ connectionPool: new ConnectionPool(options), logger: silent });

@@ -28,8 +28,8 @@ export const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 4_000 };
 
 let patched = false;
 
-/** Once, for all clients of the process. */
-const patch = (): void => {
+/** Once, before the first connection of the process. */
+export const patchKafkaJs = (): void => {
   if (patched) return;
   patched = true;
   tameRequestQueue();
@@ -47,7 +47,7 @@ export const createKafka = ({ brokers, clientId, security, logger }: {
   security: Security;
   logger: Logger;
 }): Kafka => {
-  patch();
+  patchKafkaJs();
   return new Kafka({
     brokers,
     clientId,

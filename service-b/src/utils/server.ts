@@ -141,7 +141,7 @@ export const closeServer = async (server: Server, graceMs: number, { onDeaf }: {
   const cut = globalThis.setTimeout(() => {
     open.forEach((socket) => socket.destroy());
     server.closeAllConnections();
-  }, startedAt + graceMs - performance.now());
+  }, Math.max(0, startedAt + graceMs - performance.now()));
   await closed;
   clearInterval(sweep);
   clearTimeout(cut);
