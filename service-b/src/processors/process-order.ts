@@ -9,8 +9,8 @@ import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 import { GatewayUnavailableError, PaymentConflictError, PaymentDeclinedError, type Order } from './order';
 
 /**
- * Namespace of payment ids and idempotency keys, as bytes: text would be read anew for each. Changing it would pay every redelivered order a
- * second time.
+ * Namespace of payment ids and idempotency keys, as bytes: text would be read anew for each. Changing it would pay every redelivered
+ * order a second time.
  */
 const PAYMENT_NAMESPACE = parse('6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34');
 
@@ -18,7 +18,8 @@ const PAYMENT_NAMESPACE = parse('6f1d9c2e-4b7a-4d53-9a0e-2c8f5b1e7d34');
 export const paymentIdOf = (orderId: string): string => uuidV5(orderId, PAYMENT_NAMESPACE);
 
 /** The idempotency key of an order at its `redrive`, 0 for its first record: that of the first is the payment id. */
-export const idempotencyKeyOf = (orderId: string, redrive: number): string => uuidV5(redrive === 0 ? orderId : `${orderId}:${redrive}`, PAYMENT_NAMESPACE);
+export const idempotencyKeyOf = (orderId: string, redrive: number): string =>
+  uuidV5(redrive === 0 ? orderId : `${orderId}:${redrive}`, PAYMENT_NAMESPACE);
 
 /** Resolves once all in-sync replicas hold the payment; keeps trying until then. Rejects only when `signal` aborts. */
 export type PublishPayment = (event: PaymentCompleted, record: ConsumedRecord, signal: AbortSignal) => Promise<void>;
