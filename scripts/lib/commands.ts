@@ -82,7 +82,7 @@ curl() { command curl --fail-with-body -m 60 "$@"; }
 grep() { command grep "$@" || [ $? -eq 1 ]; }
 interrupted() {
   local code=0 said
-  said=$(timeout -s INT -k 5 4 bash -c "$1") || code=$?
+  said=$(timeout -s INT -k 5 3 bash -c "$1") || code=$?
   [ -n "$said" ] && [[ $code = 0 || $code = 124 ]]
 }
 set -x`;
