@@ -106,6 +106,8 @@ describe('The operator\'s page in a browser', () => {
     const charged = await paid();
     const expected = chosen.map(({ position, orderId }) => ({ position, state: charged.has(orderId) ? 'paid' : 'failed again' }));
     await waitFor('the outcome of each in both windows', async () => {
+      // What failed again comes above the chosen ones, and a window shows fifty at first.
+      for (const where of [page, other]) if (await where.locator('#more').isVisible()) await where.locator('#more').click();
       const seen = await Promise.all([page, other].map(statesOf));
       return seen.every((states) => expected.every(({ position, state }) => states.get(position) === state));
     });

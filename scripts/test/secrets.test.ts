@@ -90,7 +90,7 @@ describe('secrets of a secure system', () => {
 describe('docs/security.md', () => {
   it('When a right changes, then the page tells it', () => {
     const rows = (text: string): string[] => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    const [, shown = ''] = /## Who may do what[^]*?```\n([^]*?)```/.exec(readFileSync(resolve(kafka, '../docs/security.md'), 'utf8')) ?? [];
+    const [, shown = ''] = /## Who may do what[^]*?```text\n([^]*?)```/.exec(readFileSync(resolve(kafka, '../docs/security.md'), 'utf8')) ?? [];
     expect(rows(shown)).toEqual(rows(readFileSync(join(kafka, 'acls.conf'), 'utf8')));
   });
 });
