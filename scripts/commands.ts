@@ -1,9 +1,9 @@
 // Runs what the pages tell to run: npx ts-node scripts/commands.ts NEED [PAGE…]. NEED is what there is to run it against, by the names in
 // scripts/lib/commands.ts; the walks in .ci call it when that is healthy. Pages: README.md, CONTRIBUTING.md and docs/, or those named.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { blocksOf, faultOf, NEEDS, scriptFor } from './lib/commands';
+import { blocksOf, faultOf, NEEDS, pagesOf, scriptFor } from './lib/commands';
 import { runScript } from './lib/run-script';
 
 const ROOT = join(__dirname, '..');
@@ -21,9 +21,7 @@ const runPage = (script: string): boolean => {
 runScript(async () => {
   const [need, ...named] = process.argv.slice(2);
   if (need === undefined || !NEEDS.includes(need)) throw new Error(`usage: scripts/commands.ts ${NEEDS.join('|')} [PAGE…]`);
-  const pages = named.length > 0
-    ? named
-    : execFileSync('git', ['ls-files', 'README.md', 'CONTRIBUTING.md', 'docs/*.md'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');
+  const pages = named.length > 0 ? named : pagesOf(ROOT);
   let failed = 0;
   for (const page of pages) {
     const blocks = blocksOf(page, readFileSync(join(ROOT, page), 'utf8'));

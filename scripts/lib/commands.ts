@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+
 /** What a block of commands needs. CI runs it where that is at hand: on a clone, or at a moment when the system of a walk is healthy. */
 export const NEEDS = ['nothing', 'clone', 'base', 'cluster', 'postgres', 'provider', 'registry', 'secure', 'no-docker', 'no-docker-registry'];
 
@@ -92,3 +94,7 @@ export const scriptFor = (blocks: Block[], need: string): string | undefined => 
   const chosen = blocks.filter((block) => block.need === need);
   return chosen.length === 0 ? undefined : [PREAMBLE, ...chosen.map(scriptOf), ''].join('\n');
 };
+
+/** The pages of the repository whose commands CI runs. */
+export const pagesOf = (root: string): string[] =>
+  execFileSync('git', ['ls-files', 'README.md', 'CONTRIBUTING.md', 'docs/*.md'], { cwd: root, encoding: 'utf8' }).trim().split('\n');

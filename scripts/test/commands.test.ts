@@ -1,11 +1,11 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { blocksOf, faultOf, NEEDS, scriptFor } from '../lib/commands';
+import { blocksOf, faultOf, NEEDS, pagesOf, scriptFor } from '../lib/commands';
 
 const ROOT = join(__dirname, '../..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
-const pages = execFileSync('git', ['ls-files', 'README.md', 'CONTRIBUTING.md', 'docs/*.md'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');
+const pages = pagesOf(ROOT);
 const blocks = pages.flatMap((page) => blocksOf(page, read(page)));
 const aPage = (...above: string[]) => blocksOf('a.md', [...above, '```bash', 'echo one \\', '  more', 'echo two', '```'].join('\n'));
 

@@ -81,6 +81,7 @@ const SAME = [
   'test/support/access.ts',
   'test/support/cluster.ts',
   'test/support/fakes.ts',
+  'test/support/java-hashes.ts',
   'test/support/kafkajs-consumer.d.ts',
   'test/support/producer.ts',
   'test/support/registry.ts',

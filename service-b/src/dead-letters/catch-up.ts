@@ -1,5 +1,5 @@
 import type { LogFetch } from '../kafka/log-fetch';
-import type { LogRecord, Range } from '../kafka/log-reader';
+import { CLOCK_MARGIN_MS, type LogRecord, type Range } from '../kafka/log-reader';
 import { markOf } from '../kafka/redrive-headers';
 import type { Logger } from '../utils/logger';
 import { createGaps } from './gaps';
@@ -8,8 +8,6 @@ import { textOf } from './summary';
 
 /** What is decoded in one go, and so what other work of the process waits for. */
 const PIECE_BYTES = 262_144;
-/** As of the log reader: clocks of producers differ. */
-const CLOCK_MARGIN_MS = 3_600_000;
 
 type Topics = { orders: string; payments: string; deadLetters: string };
 

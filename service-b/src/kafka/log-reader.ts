@@ -16,7 +16,7 @@ const ANSWER_MS = 10_000;
 const IDLE_MS = 15_000;
 const CLOSE_MS = 3_000;
 /** Clocks of producers differ: a record that was written later than another one may be stamped this much earlier. */
-const CLOCK_MARGIN_MS = 3_600_000;
+export const CLOCK_MARGIN_MS = 3_600_000;
 
 /** The broker kept silent. */
 export class NoAnswerError extends Error {

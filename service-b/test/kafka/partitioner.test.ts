@@ -1,18 +1,9 @@
 import type { Message } from 'kafkajs';
 import { keyPartitioner, partitionOf, placeOf, type PlacedMessage } from '../../src/kafka/partitioner';
-
-/** From org.apache.kafka.common.utils.UtilsTest#testMurmur2. */
-const javaVectors: [text: string, hash: number][] = [
-  ['21', -973932308],
-  ['foobar', -790332482],
-  ['a-little-bit-long-string', -985981536],
-  ['a-little-bit-longer-string', -1486304829],
-  ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
-  ['abc', 479470107],
-];
+import { javaHashes } from '../support/java-hashes';
 
 describe('partition of a key', () => {
-  test.each(javaVectors)('When the key is %p, then it is the positive hash modulo the partitions', (text, hash) => {
+  test.each(javaHashes)('When the key is %p, then it is the positive hash modulo the partitions', (text, hash) => {
     expect(partitionOf(Buffer.from(text), 3)).toBe((hash & 0x7fffffff) % 3);
   });
 
