@@ -6,23 +6,28 @@ import { waitFor } from './lib/process';
 import { runScript } from './lib/run-script';
 import { withLocalBroker } from './lib/scratch-broker';
 
-/** Fills the topics with `count` orders that failed, a tenth of them paid since. */
-const fillWithDeadLetters = (stage: Stage, count: number): Promise<void> => fill(stage, count, (orderIds, from) => {
-  const { topics } = stage;
-  const now = new Date().toISOString();
-  const orders = orderIds.map((key, i) =>
-    ({ key, event: orderCreated(key, now), partition: i % 3, offset: String(Math.floor((from + i) / 3)) }));
-  const letters = orders.map(({ key, event, partition, offset }) => ({ key, partition, value: JSON.stringify({
-    originalTopic: topics.orders, originalPartition: partition, originalOffset: offset, originalKey: key, originalValue: event,
-    originalValueEncoding: 'json', errorType: 'PaymentDeclinedError', errorMessage: 'payment gateway declined', errorStack: 'x'.repeat(500),
-    failedAt: now, retryCount: 0,
-  }) }));
-  return [
-    { topic: topics.orders, messages: orders.map(({ key, event, partition }) => ({ key, value: JSON.stringify(event), partition })) },
-    { topic: topics.payments, messages: orders.slice(0, orders.length / 10).map(({ key, partition }) => ({ key, value: '{}', partition })) },
-    { topic: topics.deadLetters, messages: letters },
-  ];
-});
+/** Fills the topics with `count` orders that failed and were committed by service-b, a tenth of them paid since. */
+const fillWithDeadLetters = async (stage: Stage, count: number): Promise<void> => {
+  const { topics, groups, admin } = stage;
+  await fill(stage, count, (orderIds, from) => {
+    const now = new Date().toISOString();
+    const orders = orderIds.map((key, i) =>
+      ({ key, event: orderCreated(key, now), partition: i % 3, offset: String(Math.floor((from + i) / 3)) }));
+    const letters = orders.map(({ key, event, partition, offset }) => ({ key, partition, value: JSON.stringify({
+      originalTopic: topics.orders, originalPartition: partition, originalOffset: offset, originalKey: key, originalValue: event,
+      originalValueEncoding: 'json', errorType: 'PaymentDeclinedError', errorMessage: 'payment gateway declined', errorStack: 'x'.repeat(500),
+      failedAt: now, retryCount: 0,
+    }) }));
+    return [
+      { topic: topics.orders, messages: orders.map(({ key, event, partition }) => ({ key, value: JSON.stringify(event), partition })) },
+      { topic: topics.payments, messages: orders.slice(0, orders.length / 10).map(({ key, partition }) => ({ key, value: '{}', partition })) },
+      { topic: topics.deadLetters, messages: letters },
+    ];
+  });
+  const ends = await admin.fetchTopicOffsets(topics.orders);
+  const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
+  await admin.setOffsets({ groupId: groups.b, topic: topics.orders, partitions });
+};
 
 /** Runs `dlt` and says how long it took, and what it held at most. */
 const measure = async (stage: Stage, ...args: string[]): Promise<void> => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import type { Message } from 'kafkajs';
+import { createLogReader } from '../../service-b/src/kafka/log-reader';
 import { checkInvariants, headerOf, redriveCountOf } from '../drill/invariants';
 import { createRandom } from '../drill/random';
 import { readTopic, type TopicRecord } from '../drill/read-topic';
@@ -207,6 +208,24 @@ describe('Dead letters on a real broker', () => {
       expect(after.length).toBeGreaterThan(0);
       expect(after.length).toBeLessThan(before.length);
       expect((await run('show', '0:0')).stderr).toEqual([`dlt: there is nothing at 0:0 of ${stage.topics.deadLetters}`]);
+    });
+
+    // As long as it says so, no redrive puts back what lies there.
+    it('When a group has committed, then the rest of the topic is left to it; when that is outside of the topic, or nothing, then all is', async () => {
+      const topic = stage.topics.deadLetters;
+      const { low, high } = (await stage.admin.fetchTopicOffsets(topic)).find(({ partition }) => partition === 0)!;
+      const [first, end] = [Number(low), Number(high)];
+      const leftTo = async (committed: number | undefined) => {
+        const groupId = `dlt-test.${randomUUID()}`;
+        const partitions = [{ partition: 0, offset: String(committed) }];
+        if (committed !== undefined) await stage.admin.setOffsets({ groupId, topic, partitions });
+        const ranges = await createLogReader({ kafka: stage.kafka, brokers: [], groupId }).uncommittedOf(topic);
+        const { from, to } = ranges.find(({ partition }) => partition === 0)!;
+        return { committed, from: Number(from), to: Number(to) };
+      };
+      expect(first).toBeGreaterThan(0);
+      for (const committed of [first, first + 1, end]) expect(await leftTo(committed)).toEqual({ committed, from: committed, to: end });
+      for (const committed of [first - 1, end + 1, undefined]) expect(await leftTo(committed)).toEqual({ committed, from: first, to: end });
     });
 
     it('When the topic does not exist, then it says so', async () => {

@@ -1,8 +1,11 @@
+import { partitionOf } from '../../service-b/src/kafka/partitioner';
+import { idempotencyKeyOf } from '../../service-b/src/processors/process-order';
 import { startProvider, type Provider } from '../drill/provider';
 import { createRandom } from '../drill/random';
 import { readTopic } from '../drill/read-topic';
 import { createStage, type Stage } from '../drill/stage';
 import { waitFor } from '../lib/process';
+import { draw, fateOf } from '../provider/fates';
 
 const orderIdOf = (number: string): string => `550e8400-e29b-41d4-a716-44665544${number}`;
 const anOrder = (overrides: Record<string, unknown> = {}) => ({
@@ -122,5 +125,62 @@ describe('The pair with a payment provider, on a real broker', () => {
     stage.b.start();
     await completed(orderId);
     expect(await chargesOf(orderId)).toHaveLength(1);
+  });
+
+  describe('an order behind one that is still being retried', () => {
+    const faults = { hangBefore: 0.5, errorBefore: 0.5 };
+    /** What becomes of calls of the provider, as it draws it: 0 for the first record of an order, 1 for its redrive. */
+    const answers = (orderId: string, redrive: number, calls: number[]): string[] => calls.map((call) => {
+      const hits = (fault: keyof typeof faults) => draw(`${fault}:${call}`, idempotencyKeyOf(orderId, redrive)) < faults[fault];
+      if (hits('hangBefore')) return 'none';
+      return hits('errorBefore') ? '503' : 'an answer';
+    });
+    const isApproved = (reference: string, number: number): boolean =>
+      fateOf({ reference, number, calls: 0 }, { successRate: 0.8, transientRate: 0.02 }) === 'approved';
+    const orderWith = (is: (orderId: string) => boolean): string => {
+      for (;;) {
+        const orderId = stage.random.uuid();
+        if (is(orderId)) return orderId;
+      }
+    };
+    let hanging: string;
+    let failed: string;
+
+    beforeAll(async () => {
+      await stage.b.stop();
+      // Three calls that hang outlast the 10 s that a redrive waits.
+      stage.b.start({ PAYMENT_TIMEOUT_MS: '6000' });
+      await stage.b.untilReady();
+    });
+
+    // One order of a partition hangs. The next one is refused, and nothing is booked under its first key; put back, it would be charged.
+    beforeEach(async () => {
+      await provider.setFaults(faults);
+      hanging = orderWith((orderId) => isApproved(orderId, 0) && answers(orderId, 0, [1, 2, 3]).every((one) => one === 'none'));
+      failed = orderWith((orderId) => partitionOf(Buffer.from(orderId), 3) === partitionOf(Buffer.from(hanging), 3)
+        && isApproved(orderId, 0) && answers(orderId, 0, [1, 2, 3, 4]).every((one) => one === '503')
+        && isApproved(orderId, 1) && answers(orderId, 1, [1]).includes('an answer'));
+      for (const orderId of [hanging, failed]) await post(anOrder({ orderId }));
+      expect((await finished(failed)).failure).toMatchObject({ type: 'GatewayUnavailableError' });
+    });
+
+    const putBack = async (): Promise<string[]> => (await stage.dlt(['redrive', '--order', failed, '--yes']).ended).stdout.slice(1);
+
+    it('When it is to be put back and service-b is killed, then it is not put back, comes again, and is charged once', async () => {
+      expect(await putBack()).toEqual(['skipped   1: original is not committed yet', 'put back  0']);
+      await stage.b.kill();
+      await provider.setFaults({});
+      await Promise.all([hanging, failed].map(completed));
+      expect(await chargesOf(failed)).toMatchObject([{ status: 'approved', key: idempotencyKeyOf(failed, 0) }]);
+      expect(await putBack()).toEqual(['skipped   1: order is paid', 'put back  0']);
+    });
+
+    it('When the other one ends meanwhile, then it is waited for, put back, and charged once', async () => {
+      const said = putBack();
+      await provider.setFaults({});
+      expect(await said).toEqual(['put back  1']);
+      await Promise.all([hanging, failed].map(completed));
+      expect(await chargesOf(failed)).toMatchObject([{ status: 'approved', key: idempotencyKeyOf(failed, 1) }]);
+    });
   });
 });

@@ -226,6 +226,17 @@ describe('16 the command for dead letters', () => {
     expect((await stage.dlt(['redrive', '--all', '--yes']).ended).code).toBe(0);
   });
 
+  test('When it may not see what service-b has committed, then it says so in a line, puts nothing back, and lists all the same', async () => {
+    const taken = stage.grants.filter(({ principal, operation }) => principal === 'dlt' && operation === 'Describe');
+    await take(stage.admin, taken);
+    const { code, stdout, stderr } = await stage.dlt(['redrive', '--all', '--yes']).ended;
+    expect([code, stdout, stderr.filter((line) => line.startsWith('dlt: '))])
+      .toEqual([1, [], [expect.stringContaining(`User:dlt may not Describe group ${stage.groups.b}: no right to it; grant it`)]]);
+    expect((await stage.dlt(['list']).ended).code).toBe(0);
+    await give(stage.admin, taken);
+    expect((await stage.dlt(['redrive', '--all', '--yes']).ended).code).toBe(0);
+  });
+
   test.each([
     ['has the wrong password', { DLT_SASL_PASSWORD_FILE: __filename }, /^dlt: User:dlt may not Authenticate broker .*user must exist/],
     ['is nobody', { DLT_SASL_USERNAME: 'nobody' }, /^dlt: User:nobody may not Authenticate broker /],
@@ -267,9 +278,10 @@ describe('16 coming in', () => {
   });
 
   test('When it needs more than it may, then each right that is missing is named', async () => {
-    const more = { Read: ['orders', 'payments'], Write: ['orders', 'payments'], groups: ['service-b-consumers', 'service-a-consumers'] };
+    const groups = ['service-b-consumers', 'service-a-consumers'];
+    const more = { Read: ['orders', 'payments'], Write: ['orders', 'payments'], groups, groupsSeen: groups };
     expect((await lookAt(broker.brokers, asB(), more))?.map(({ operation, resource }) => `${operation} ${resource}`))
-      .toEqual(['Read topic payments', 'Write topic orders', 'Read group service-a-consumers']);
+      .toEqual(['Read topic payments', 'Write topic orders', 'Read group service-a-consumers', 'Describe group service-a-consumers']);
   });
 
   test('When the certificate is from another CA, then that is what it says', async () => {

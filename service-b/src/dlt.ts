@@ -91,6 +91,7 @@ const needsOf = (command: Command, { DLT_TOPIC, PAYMENTS_TOPIC, ORDERS_TOPIC, KA
   Read: command.name === 'redrive' ? [DLT_TOPIC, PAYMENTS_TOPIC, ORDERS_TOPIC] : [DLT_TOPIC],
   Write: command.name === 'redrive' && !command.dryRun ? [ORDERS_TOPIC] : [],
   groups: [`${KAFKA_GROUP_ID}.dlt.${randomUUID()}`],
+  groupsSeen: command.name === 'redrive' ? [KAFKA_GROUP_ID] : [],
 });
 
 /** An error that says what is refused, where that is why the command failed. */

@@ -5,8 +5,11 @@ import { patchKafkaJs, TIMEOUTS } from './client';
 import { rightsRequest, tellsRights, type Operation, type Rights } from './rights';
 import { connectionOptions, readCa, readPassword, type Security } from './security';
 
-/** What whoever comes in has to be allowed to do, beside joining groups: to read and to write topics. */
-export type Needs = Readonly<Record<Operation, readonly string[]>> & { readonly groups: readonly string[] };
+/** What whoever comes in has to be allowed to do: to read and to write topics, to join groups, and to see what others have committed. */
+export type Needs = Readonly<Record<Operation, readonly string[]>> & {
+  readonly groups: readonly string[];
+  readonly groupsSeen?: readonly string[];
+};
 
 /** What the broker, or a file, stands in the way of: `operation` on `resource`. */
 export type Fault = { operation: string; resource: string; reason: string; remedy: string };
@@ -115,10 +118,11 @@ export const createLook = ({ brokers: bootstrap, clientId, security, needs }: {
       topic === name && (errorCode === TOPIC_AUTHORIZATION_FAILED || (errorCode === 0 && !may(operation)))))
     .map((name) => ({ operation, resource: `topic ${name}`, reason: NO_SUCH_RIGHT, remedy: GRANT })));
 
-  /** The heartbeat of nobody is refused with or without the right, for another reason with it. */
-  const isGroupRefused = async (broker: Broker, groupId: string): Promise<boolean> => {
+  const isGroupRefused = async (broker: Broker, operation: 'Read' | 'Describe', groupId: string): Promise<boolean> => {
     try {
-      await broker.heartbeat({ groupId, groupGenerationId: -1, memberId: '' });
+      // The heartbeat of nobody is refused with or without the right, for another reason with it.
+      if (operation === 'Read') await broker.heartbeat({ groupId, groupGenerationId: -1, memberId: '' });
+      else await broker.findGroupCoordinator({ groupId });
       return false;
     } catch (error) {
       return error instanceof Error && field(error, 'type') === 'GROUP_AUTHORIZATION_FAILED';
@@ -129,9 +133,10 @@ export const createLook = ({ brokers: bootstrap, clientId, security, needs }: {
     if (!tellsRights(broker.versions)) return { brokers: [], faults: [] };
     const rights = await broker.connectionPool.send(rightsRequest([...new Set([...needs.Read, ...needs.Write])])) as Rights;
     const faults = missingOf(rights);
-    for (const groupId of needs.groups) {
-      if (await isGroupRefused(broker, groupId)) {
-        faults.push({ operation: 'Read', resource: `group ${groupId}`, reason: NO_SUCH_RIGHT, remedy: GRANT });
+    for (const [operation, groups] of [['Read', needs.groups], ['Describe', needs.groupsSeen ?? []]] as const) {
+      for (const groupId of groups) {
+        if (!await isGroupRefused(broker, operation, groupId)) continue;
+        faults.push({ operation, resource: `group ${groupId}`, reason: NO_SUCH_RIGHT, remedy: GRANT });
       }
     }
     return { brokers: rights.brokers, faults };

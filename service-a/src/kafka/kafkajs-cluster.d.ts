@@ -55,6 +55,7 @@ declare module 'kafkajs/src/broker' {
     disconnect(): Promise<void>;
     isConnected(): boolean;
     fetch(request: Fetch): Promise<{ responses: { topicName: string; partitions: Fetched[] }[] }>;
+    findGroupCoordinator(wanted: { groupId: string }): Promise<unknown>;
     heartbeat(of: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
     produce(request: Request): Promise<unknown>;
   }

@@ -1,5 +1,9 @@
 import type { HandleRecord, LogReader, LogRecord, Range } from '../kafka/log-reader';
+import { pause } from '../utils/when-aborted';
 import type { Position } from './command';
+
+/** service-b commits some times a second, but nothing behind an order that is still being retried. */
+const COMMIT = { waitMs: 10_000, pollMs: 250 };
 
 /** There is no record at a position, or not any more. */
 export class NothingThereError extends Error {
@@ -9,8 +13,8 @@ export class NothingThereError extends Error {
 export type Log = ReturnType<typeof createLog>;
 
 /** The topics, as the commands read them; everything read ends with the reason of `signal` once that aborts. */
-export const createLog = ({ reader: { rangesOf, read }, progress, signal }: {
-  reader: Pick<LogReader, 'rangesOf' | 'read'>;
+export const createLog = ({ reader: { rangesOf, uncommittedOf, read }, progress, signal }: {
+  reader: Pick<LogReader, 'rangesOf' | 'uncommittedOf' | 'read'>;
   progress: (text: string) => void;
   signal: AbortSignal;
 }) => ({
@@ -26,6 +30,16 @@ export const createLog = ({ reader: { rangesOf, read }, progress, signal }: {
       found.set(partition, { topic, partition, from: offset < from ? offset : from, to: offset >= to ? offset + 1n : to });
     }
     return [...found.values()];
+  },
+  /** What service-b can still come to read of a topic; waits for a while as long as that holds something that somebody `waitsFor`. */
+  uncommittedOf: async (topic: string, waitsFor: (ranges: Range[]) => boolean): Promise<Range[]> => {
+    const end = Date.now() + COMMIT.waitMs;
+    for (;;) {
+      const ranges = await uncommittedOf(topic);
+      if (Date.now() >= end || !waitsFor(ranges)) return ranges;
+      progress(`waiting for service-b to commit ${topic}`);
+      await pause(COMMIT.pollMs, signal);
+    }
   },
   read: (ranges: Range[], handle: HandleRecord): Promise<void> => read(ranges, handle, signal),
   /** Reads, and says how far it is. */

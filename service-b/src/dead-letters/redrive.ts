@@ -25,18 +25,34 @@ export type Candidate = {
 };
 type Candidates = ReadonlyMap<string, Candidate>;
 
-/** What the log says about the chosen ones: the orders that are paid, and the positions that a record of `orders` came from. */
-export type Known = { paid: ReadonlySet<string>; redriven: ReadonlySet<string> };
+/**
+ * What the log says about the chosen ones: the orders that are paid, the positions that a record of `orders` came from, and what service-b
+ * can still come to read of `orders`.
+ */
+export type Known = { paid: ReadonlySet<string>; redriven: ReadonlySet<string>; uncommitted: readonly Range[] };
+
+/**
+ * Whether service-b can still come to read the original, say after a crash. Its first key may never have reached the provider: read after
+ * its redrive was charged, it would be charged too. What the topic does not hold does not come again.
+ */
+const canComeAgain = ({ original }: Candidate, uncommitted: readonly Range[]): boolean => {
+  if (original === undefined) return false;
+  const [{ originalTopic, originalPartition }, offset] = [original, BigInt(original.originalOffset)];
+  return uncommitted.some(({ topic, partition, from, to }) =>
+    topic === originalTopic && partition === originalPartition && from <= offset && offset < to);
+};
 
 /** Why a dead letter is not put back on `topic`; undefined if it is. `max` is how often the record of an order may be. */
 export const reasonToSkip = (
-  position: string, { order, redriveCount, original }: Candidate, { paid, redriven }: Known, { topic, max }: { topic: string; max: number },
+  position: string, candidate: Candidate, { paid, redriven, uncommitted }: Known, { topic, max }: { topic: string; max: number },
 ): string | undefined => {
+  const { order, redriveCount, original } = candidate;
   if (original === undefined) return 'cannot be read';
   if (original.originalTopic !== topic) return `original is not of ${topic}`;
   if (redriven.has(position)) return 'put back before';
   if (order !== undefined && paid.has(order)) return 'order is paid';
-  return redriveCount >= max ? `put back ${max} times, the most that REDRIVE_MAX allows` : undefined;
+  if (redriveCount >= max) return `put back ${max} times, the most that REDRIVE_MAX allows`;
+  return canComeAgain(candidate, uncommitted) ? 'original is not committed yet' : undefined;
 };
 
 const keyOf = ({ message: { key } }: LogRecord): string | undefined => key?.toString('latin1');
@@ -82,7 +98,10 @@ const readKnown = async (log: Log, topics: Topics, chosen: Candidates, oldest: n
   const orders = new Set([...chosen.values()].map(({ order }) => order));
   const paid = new Set<string>();
   const redriven = new Set<string>();
-  if (chosen.size === 0) return { paid, redriven };
+  if (chosen.size === 0) return { paid, redriven, uncommitted: [] };
+  // First: what became of an original that is committed stands in the log by then.
+  const uncommitted = await log.uncommittedOf(topics.orders, (ranges) =>
+    [...chosen.values()].some((candidate) => canComeAgain(candidate, ranges)));
   await log.scan([...await log.rangesOf(topics.payments), ...await log.rangesOf(topics.orders, oldest)], (record) => {
     const { topic, message } = record;
     if (topic === topics.payments) {
@@ -94,7 +113,7 @@ const readKnown = async (log: Log, topics: Topics, chosen: Candidates, oldest: n
     const candidate = position === undefined ? undefined : chosen.get(position);
     if (position !== undefined && candidate !== undefined && isMarkOf(candidate, record)) redriven.add(position);
   });
-  return { paid, redriven };
+  return { paid, redriven, uncommitted };
 };
 
 /** For each partition, from the first to the last of them: they come in the order of their offsets. */

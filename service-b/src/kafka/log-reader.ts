@@ -75,6 +75,21 @@ export const createLogReader = ({ kafka, brokers, groupId, pace }: {
     });
   });
 
+  /**
+   * What service-b would read of a topic if it were started anew now, by partition: from where its group has committed to the end. A commit
+   * outside the log is as good as none: then it begins at the beginning.
+   */
+  const uncommittedOf = (topic: string): Promise<Range[]> => withAdmin(`read what ${groupId} has committed of ${topic}`, async (admin) => {
+    // The commits first: both only grow, so one that lies behind the end then is of a log that is gone.
+    const [group] = await admin.fetchOffsets({ groupId, topics: [topic] });
+    const ends = await admin.fetchTopicOffsets(topic);
+    const committed = new Map(group?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+    return ends.map(({ partition, low, high }) => {
+      const [first, end, next = -1n] = [BigInt(low), BigInt(high), committed.get(partition)];
+      return { topic, partition, from: first <= next && next <= end ? next : first, to: end };
+    });
+  });
+
   const run = (consumer: Consumer, cursors: Cursor[], handle: HandleRecord, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       let over = false;
@@ -187,6 +202,7 @@ export const createLogReader = ({ kafka, brokers, groupId, pace }: {
 
   return {
     rangesOf,
+    uncommittedOf,
     read,
     /** Deletes the group; if that fails, the broker forgets it by itself after a while. */
     close: async (): Promise<void> => {

@@ -1,8 +1,8 @@
 import { createLog } from '../../src/dead-letters/log';
-import { createRedrive, reasonToSkip, type Candidate } from '../../src/dead-letters/redrive';
+import { createRedrive, reasonToSkip, type Candidate, type Outcome } from '../../src/dead-letters/redrive';
 import type { RedriveCommand } from '../../src/dead-letters/command';
 import { withTrace } from '../../src/kafka/header-changes';
-import type { LogRecord } from '../../src/kafka/log-reader';
+import type { LogRecord, Range } from '../../src/kafka/log-reader';
 import type { RecordToSend } from '../../src/dead-letters/sender';
 import { letterIdOf } from '../../src/kafka/redrive-headers';
 import { headersOfPairs, orderIdOf, pairsOf, type Pair } from '../support/builders';
@@ -15,7 +15,9 @@ const aCandidate = (differences: Partial<Candidate> = {}): Candidate =>
     original: { originalTopic: 'orders', originalPartition: 1, originalOffset: '42' }, ...differences,
   });
 const limits = { topic: 'orders', max: 3 };
-const nothingKnown = { paid: new Set<string>(), redriven: new Set<string>() };
+const nothingKnown = { paid: new Set<string>(), redriven: new Set<string>(), uncommitted: [] };
+/** What service-b has still to commit, of `orders` 1 unless told otherwise. */
+const left = (from: bigint, to: bigint, place: Partial<Range> = {}): Range => ({ topic: 'orders', partition: 1, from, to, ...place });
 
 describe('choosing', () => {
   test('When nothing speaks against it, then it is put back', () => {
@@ -29,8 +31,17 @@ describe('choosing', () => {
     ['put back before', aCandidate(), { ...nothingKnown, redriven: new Set(['0:0']) }],
     ['order is paid', aCandidate(), { ...nothingKnown, paid: new Set([orderIdOf(0)]) }],
     ['put back 3 times', aCandidate({ redriveCount: 3 }), nothingKnown],
+    ['original is not committed yet', aCandidate(), { ...nothingKnown, uncommitted: [left(42n, 43n)] }],
   ])('When a dead letter is one that %s, then it is skipped with that reason', (reason, candidate, known) => {
     expect(reasonToSkip('0:0', candidate, known, limits)).toContain(reason);
+  });
+
+  test.each([
+    ['is committed, and those behind it are not', [left(43n, 60n)]],
+    ['lies beyond the end of a topic that was made anew', [left(0n, 42n)]],
+    ['is of another partition or topic', [left(0n, 60n, { partition: 0 }), left(0n, 60n, { topic: 'payments' })]],
+  ])('When the original %s, then it is put back', (_what, uncommitted) => {
+    expect(reasonToSkip('0:0', aCandidate(), { ...nothingKnown, uncommitted }, limits)).toBeUndefined();
   });
 
   test('When nothing may be put back, then nothing is', () => {
@@ -45,11 +56,11 @@ describe('choosing', () => {
 const everything: RedriveCommand = { name: 'redrive', positions: undefined, filter: {}, dryRun: false, rate: Infinity, yes: true };
 
 /** A redrive over a log that is a list; `sent` are the goes: what is sent in one turn. */
-const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, refuse }: {
-  max?: number; confirmed?: boolean; refuse?: (record: RecordToSend, goes: number) => Error | 'refused' | undefined;
+const aRedrive = (records: LogRecord[], { max = 3, confirmed = true, uncommitted = [], refuse }: {
+  max?: number; confirmed?: boolean; uncommitted?: Range[][]; refuse?: (record: RecordToSend, goes: number) => Error | 'refused' | undefined;
 } = {}) => {
   const stop = new AbortController();
-  const { reader, asked } = aReader(records);
+  const { reader, asked } = aReader(records, uncommitted);
   const sent: RecordToSend[][] = [];
   let go: RecordToSend[] | undefined;
   const judged: (string | undefined)[][] = [];
@@ -157,7 +168,8 @@ describe('putting back', () => {
   test('When orders are read for what was put back, then only from the oldest chosen dead letter on, and payments as a whole', async () => {
     const { run, asked } = aRedrive([aDeadLetter({ offset: '0', timestamp: '2000' }), aDeadLetter({ offset: '1', number: 1, timestamp: '1000' })]);
     await run();
-    expect(asked.slice(1)).toEqual([{ topic: topics.payments, since: undefined }, { topic: topics.orders, since: 1_000 }]);
+    expect(asked.slice(1)).toEqual([
+      { topic: topics.orders, since: 'uncommitted' }, { topic: topics.payments, since: undefined }, { topic: topics.orders, since: 1_000 }]);
   });
 
   test('When it is a dry run, then each verdict is told and nothing is written', async () => {
@@ -171,6 +183,51 @@ describe('putting back', () => {
     const { run, sent, confirmations } = aRedrive(letters(4), { confirmed: false });
     expect(await run()).toMatchObject({ toPutBack: 4, putBack: 0 });
     expect([sent, confirmations]).toEqual([[], [4]]);
+  });
+});
+
+describe('waiting until originals are committed', () => {
+  const reasons = ({ skipped }: Outcome) => Object.fromEntries(skipped);
+  /** As often as somebody asks. */
+  const always = (range: Range) => Array.from({ length: 1_000 }, () => [range]);
+
+  beforeEach(() => void jest.useFakeTimers({ doNotFake: ['setImmediate', 'performance'] }));
+  afterEach(() => jest.useRealTimers());
+
+  test('When all are, then it is not waited for anything', async () => {
+    const { run } = aRedrive(letters(3), { uncommitted: always(left(43n, 60n)) });
+    const startedAt = Date.now();
+    expect(await run()).toMatchObject({ putBack: 3 });
+    expect(Date.now()).toBe(startedAt);
+  });
+
+  test('When they are a moment later, then they are put back', async () => {
+    const { run, asked } = aRedrive(letters(3), { uncommitted: [[left(40n, 60n)], [left(42n, 60n)], [left(43n, 60n)]] });
+    const ended = run();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(await ended).toMatchObject({ putBack: 3, skipped: new Map() });
+    expect(asked.filter(({ since }) => since === 'uncommitted')).toHaveLength(3);
+  });
+
+  test('When one is not within 10 s, then it is left for a later run, in a dry run too', async () => {
+    const { run, sent } = aRedrive(letters(3), { uncommitted: always(left(0n, 60n)) });
+    for (const dryRun of [false, true]) {
+      const ended = run({ dryRun });
+      await jest.advanceTimersByTimeAsync(9_900);
+      expect(jest.getTimerCount()).toBe(1);
+      await jest.advanceTimersByTimeAsync(200);
+      expect(reasons(await ended)).toEqual({ 'original is not committed yet': 3 });
+    }
+    expect(sent).toEqual([]);
+  });
+
+  test('When it is stopped meanwhile, then it ends at once', async () => {
+    const { run, stop, sent } = aRedrive(letters(3), { uncommitted: always(left(0n, 60n)) });
+    const ended = expect(run()).rejects.toThrow('stopped');
+    await jest.advanceTimersByTimeAsync(600);
+    stop.abort(new Error('stopped'));
+    await ended;
+    expect(sent).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { IHeaders } from 'kafkajs';
 import { toDeadLetter } from '../../src/kafka/dead-letter';
-import type { LogReader, LogRecord } from '../../src/kafka/log-reader';
+import type { LogReader, LogRecord, Range } from '../../src/kafka/log-reader';
 import { PaymentDeclinedError } from '../../src/processors/order';
 import { aRecordOf, orderIdOf } from './builders';
 
@@ -24,11 +24,11 @@ export const aDeadLetter = ({
   return aLogRecord({ ...place, key: record.message.key, value: Buffer.from(letter.value), headers: letter.headers });
 };
 
-/** A reader of a log that is a list. `beat` counts. */
-export const aReader = (records: LogRecord[]) => {
-  const asked: { topic: string; since: number | undefined }[] = [];
+/** A reader of a log that is a list; `uncommitted` is what its group has left of it, one after the other, then nothing. `beat` counts. */
+export const aReader = (records: LogRecord[], uncommitted: Range[][] = []) => {
+  const asked: { topic: string; since: number | 'uncommitted' | undefined }[] = [];
   let beats = 0;
-  const reader: Pick<LogReader, 'rangesOf' | 'read'> = {
+  const reader: Pick<LogReader, 'rangesOf' | 'uncommittedOf' | 'read'> = {
     rangesOf: async (topic, since) => {
       asked.push({ topic, since });
       const partitions = new Set(records.filter((record) => record.topic === topic).map(({ partition }) => partition));
@@ -36,6 +36,10 @@ export const aReader = (records: LogRecord[]) => {
         const last = records.filter((record) => record.topic === topic && record.partition === partition).at(-1)!;
         return { topic, partition, from: 0n, to: BigInt(last.message.offset) + 1n };
       });
+    },
+    uncommittedOf: async (topic) => {
+      asked.push({ topic, since: 'uncommitted' });
+      return uncommitted.shift() ?? [];
     },
     read: async (ranges, handle, signal) => {
       for (const { topic, partition, from, to } of ranges) {
