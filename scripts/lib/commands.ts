@@ -91,8 +91,8 @@ const scriptOf = (block: Block): string => {
   return [`PS4='+ ${block.page}:${block.line} '`, ...lines].join('\n');
 };
 
-// A refusal is no success, finding nothing no failure; what ends with Ctrl+C has to have said something until then. `refused` stands for `!`,
-// at which bash goes on whatever becomes of the command.
+// A refusal is no success, finding nothing no failure; what ends with Ctrl+C has to have said something until then.
+// `refused` stands for `!`, at which bash goes on whatever becomes of the command.
 const PREAMBLE = `set -eEuo pipefail
 shopt -s expand_aliases
 curl() { command curl --fail-with-body -m 60 "$@"; }
