@@ -217,10 +217,12 @@ follow "$next"
 check 'the next order is processed' grep -qE '"status":"(completed|failed)"' "$dir/body"
 
 # --- What another client finds in the topics ---
+# Side by side: each ends when nothing has come for five seconds.
+read_topic orders.DLT >"$dir/dlt" &
 read_topic payments >"$dir/payments"
+wait
 # As JSON or as Avro.
 check 'payments has the payment under its order' eval 'grep -aF "$APPROVED_ID" "$dir/payments" | grep -qaF "$payment"'
-read_topic orders.DLT >"$dir/dlt"
 check 'orders.DLT has the declined order' eval 'grep "^$DECLINED_ID" "$dir/dlt" | grep -qF PaymentDeclinedError'
 check 'orders.DLT has the rubbish' in_dlt "\"originalValue\":\"{bad $mark\",\"originalValueEncoding\":\"utf8\""
 base64=$(base64 <"$dir/bytes" | tr -d '\n')

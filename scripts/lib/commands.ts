@@ -52,36 +52,52 @@ export const blocksOf = (page: string, text: string): Block[] => {
 
 const beginsWith = (line: string) => ({ begins }: Exception): boolean => line.startsWith(begins);
 
-/** What is wrong with what is said of a block; undefined if nothing is. */
-export const faultOf = ({ page, line, lines, need, why, notRun, endless }: Block): string | undefined => {
-  const at = `${page}:${line}`;
-  if (need === undefined && why === undefined) return `${at}: neither "run: NEED" nor "not run: reason" stands above the block`;
-  if (need !== undefined && why !== undefined) return `${at}: it is run, and it is not`;
-  if (need !== undefined && !NEEDS.includes(need)) return `${at}: nothing offers ${need}`;
-  const stale = [...notRun, ...endless].find(({ begins }) => !lines.some((text) => text.startsWith(begins)));
-  return stale && `${at}: no line begins with ${stale.begins}`;
-};
-
-const quoted = (text: string): string => `'${text.replaceAll('\'', '\'\\\'\'')}'`;
-
-/** The commands of a block as CI runs them. */
-const scriptOf = ({ page, line, lines, notRun, endless }: Block): string => {
+/** The lines that are run. */
+const keptOf = ({ lines, notRun }: Block): string[] => {
   const kept: string[] = [];
   let left = false;
   for (const text of lines) {
     if (!left && notRun.some(beginsWith(text))) left = true;
     // A backslash goes on with what is left out.
     if (left) left = text.endsWith('\\');
-    else kept.push(endless.some(beginsWith(text)) ? `interrupted ${quoted(text)}` : text);
+    else kept.push(text);
   }
-  return [`PS4='+ ${page}:${line} '`, ...kept].join('\n');
+  return kept;
+};
+
+/** Bash goes on when a command before `&&` fails. Behind a quote, a parenthesis or a comment it is another `&&`. */
+const HIDES_FAILURE = /^[^'"(#]*&&/;
+
+/** What is wrong with a block, or with what is said of it; undefined if nothing is. */
+export const faultOf = (block: Block): string | undefined => {
+  const { page, line, lines, need, why, notRun, endless } = block;
+  const at = `${page}:${line}`;
+  if (need === undefined && why === undefined) return `${at}: neither "run: NEED" nor "not run: reason" stands above the block`;
+  if (need !== undefined && why !== undefined) return `${at}: it is run, and it is not`;
+  if (need !== undefined && !NEEDS.includes(need)) return `${at}: nothing offers ${need}`;
+  const stale = [...notRun, ...endless].find(({ begins }) => !lines.some((text) => text.startsWith(begins)));
+  if (stale !== undefined) return `${at}: no line begins with ${stale.begins}`;
+  const hiding = need === undefined ? undefined : keptOf(block).find((text) => HIDES_FAILURE.test(text));
+  return hiding && `${at}: a line for each command, for what fails before && turns nothing red: ${hiding}`;
+};
+
+const quoted = (text: string): string => `'${text.replaceAll('\'', '\'\\\'\'')}'`;
+
+/** The commands of a block as CI runs them. */
+const scriptOf = (block: Block): string => {
+  const lines = keptOf(block).map((text) => (
+    block.endless.some(beginsWith(text)) ? `interrupted ${quoted(text)}` : text.replace(/^! /, 'refused ')
+  ));
+  return [`PS4='+ ${block.page}:${block.line} '`, ...lines].join('\n');
 };
 
 // A refusal is no success, finding nothing no failure; what ends with Ctrl+C has to have said something until then.
+// `refused` stands for `!`, at which bash goes on whatever becomes of the command.
 const PREAMBLE = `set -eEuo pipefail
 shopt -s expand_aliases
 curl() { command curl --fail-with-body -m 60 "$@"; }
 grep() { command grep "$@" || [ $? -eq 1 ]; }
+refused() { ! "$@" || return 1; }
 interrupted() {
   local code=0 said
   said=$(timeout -s INT -k 5 3 bash -c "$1") || code=$?

@@ -45,6 +45,16 @@ describe('commands of the pages', () => {
     expect(faultOf(aPage(...above)[0]!)).toMatch(fault);
   });
 
+  test.each([
+    ['false && echo on', /a line for each command.*false && echo on/],
+    ['(cd / && ls)', undefined],
+    ['sed "s/ && /;/" a.txt', undefined],
+  ])('When %s is to be run, then a failure must turn the page red', (line, fault) => {
+    const [block] = blocksOf('a.md', ['<!-- run: base -->', '```bash', line, '```'].join('\n'));
+    if (fault === undefined) expect(faultOf(block!)).toBeUndefined();
+    else expect(faultOf(block!)).toMatch(fault);
+  });
+
   test('When a line is left out, then what its backslash goes on with is left out too', () => {
     const script = scriptFor(aPage('<!-- run: base -->', '<!-- not run: `echo one` loud -->'), 'base');
     expect(script).toContain('echo two');
@@ -54,6 +64,11 @@ describe('commands of the pages', () => {
   test('When a command fails, then the page does; finding nothing is no failure', () => {
     expect(run('false | cat', 'echo on').status).toBe(1);
     expect(run('echo a | grep b', 'echo on').stdout).toBe('on\n');
+  });
+
+  test('When a command is to be refused, then the page fails if it is not', () => {
+    expect(run('! false', 'echo on').stdout).toBe('on\n');
+    expect(run('! true', 'echo on')).toMatchObject({ status: 1, stdout: '' });
   });
 
   test('When a command goes on until Ctrl+C, then it has to have said something', () => {

@@ -4,7 +4,8 @@ import { createRandom } from '../drill/random';
 import { startService, type Service } from '../drill/service';
 import { createStage, type Stage } from '../drill/stage';
 import { query, startScratchPostgres } from '../lib/postgres';
-import { startChild, waitFor } from '../lib/process';
+import { freePort } from '../lib/ports';
+import { startChild, waitFor, type Child } from '../lib/process';
 
 const TEST_MS = 180_000;
 
@@ -36,13 +37,13 @@ describe('The log in PostgreSQL, on a real broker', () => {
     KAFKA_BROKERS: stage.brokers, KAFKA_GROUP_ID: stage.groups.a, DATABASE_URL: database.postgres.url, ORDERS_TOPIC: stage.topics.orders,
     PAYMENTS_TOPIC: stage.topics.payments, DLT_TOPIC: stage.topics.deadLetters, LOG_LEVEL: 'info',
   });
+  const startRebuild = (lines: string[], env = {}): Child => startChild({
+    command: process.execPath, args: ['dist/rebuild.js'], cwd: resolve(__dirname, '../../service-a'), log: (line) => void lines.push(line),
+    env: { ...process.env, ...settings(), ...env },
+  });
   const rebuild = async (): Promise<{ code: number | null; lines: string[] }> => {
     const lines: string[] = [];
-    const child = startChild({
-      command: process.execPath, args: ['dist/rebuild.js'], cwd: resolve(__dirname, '../../service-a'), log: (line) => void lines.push(line),
-      env: { ...process.env, ...settings() },
-    });
-    const { code } = await child.exited;
+    const { code } = await startRebuild(lines).exited;
     return { code, lines };
   };
   const addReplica = async (): Promise<Service> => {
@@ -150,5 +151,16 @@ describe('The log in PostgreSQL, on a real broker', () => {
     expect(await query(database.postgres.url, 'SELECT nspname FROM pg_namespace WHERE nspname LIKE \'orders\\_%\'')).toEqual([]);
     await expectCounts(held);
     expect([stage.a, ...replicas].flatMap((replica) => replica.crashes())).toEqual([]);
+  }, TEST_MS);
+
+  it('When a record can be read with the registry alone and that is away, then a rebuild says what it waits for', async () => {
+    const producer = stage.kafka.producer();
+    await producer.connect();
+    await producer.send({ topic: stage.topics.orders, messages: [{ partition: 0, value: Buffer.from('000000000100', 'hex') }] });
+    await producer.disconnect();
+    const lines: string[] = [];
+    const waiting = startRebuild(lines, { SCHEMA_REGISTRY_URL: `http://127.0.0.1:${await freePort()}` });
+    await waitFor('the rebuild to say so', () => lines.some((line) => line.endsWith('one waits for its schema, and no schema registry answers')));
+    expect(await waiting.stop(10_000)).toMatchObject({ code: 143 });
   }, TEST_MS);
 });

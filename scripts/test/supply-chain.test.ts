@@ -38,6 +38,18 @@ describe('images', () => {
   });
 });
 
+describe('the version', () => {
+  test('When it is asked for, then packages, lock file and the descriptions of APIs and topics say the same', () => {
+    const versionOf = (text: string): string | undefined => /^ {2}"?version"?: "?([\d.]+)/m.exec(text)?.[1];
+    const version = versionOf(read('package.json'));
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    for (const service of services) {
+      expect([versionOf(read(`${service}/package.json`)), versionOf(read(`${service}/openapi.yaml`))]).toEqual([version, version]);
+    }
+    expect([versionOf(read('kafka/asyncapi.yaml')), versionOf(read('package-lock.json'))]).toEqual([version, version]);
+  });
+});
+
 describe('the bill of materials', () => {
   test.each(services)('When %s is looked at, then it has each dependency, nothing for development, and names no registry', (service) => {
     const bill = billOf(service);

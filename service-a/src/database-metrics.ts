@@ -1,9 +1,7 @@
-import type { PoolFigures } from './store/postgres/types';
+import type { DatabaseFigures } from './sources/postgres-log';
 import { LATENCY_SECONDS, type createMeters } from './utils/meters';
 
 const BATCH_FACTS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
-
-type Figures = { behind: () => readonly { topic: string; records: number }[]; pools: () => readonly PoolFigures[] };
 
 /** What the service tells Prometheus of its database. */
 export const createDatabaseMetrics = ({ topics, gauge, tallies, histogram }: { topics: readonly string[] } & Pick<
@@ -27,7 +25,7 @@ export const createDatabaseMetrics = ({ topics, gauge, tallies, histogram }: { t
       tally.missed.count += Number(records);
     },
     /** Adds the figures that are asked for at each scrape. */
-    ask: ({ behind, pools }: Figures): void => {
+    ask: ({ behind, pools }: DatabaseFigures): void => {
       gauge('projection_behind_records', 'Records between the tables and the end of the log.', ['topic'], (set) => {
         for (const { topic, records } of behind()) set(records, { topic });
       });

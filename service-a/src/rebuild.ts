@@ -77,7 +77,8 @@ const rebuild = async (env: Env, url: string): Promise<void> => {
     copy.start(ends);
     const show = (): void => {
       const { read } = copy.figures();
-      progress.show(`rebuild: ${read} of ${total} records, ${Math.round(read / seconds())} a second`);
+      const waiting = codec.checks().schemasReadable ? '' : '; one waits for its schema, and no schema registry answers';
+      progress.show(`rebuild: ${read} of ${total} records, ${Math.round(read / seconds())} a second${waiting}`);
     };
     try {
       await copy.caughtUp(ends, show, signal);

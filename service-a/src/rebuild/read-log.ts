@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import type { Codec } from '../kafka/codec';
 import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
@@ -9,6 +8,7 @@ import type { Batch } from '../processors/tables';
 import { CHANGES_KEPT } from '../store/postgres/types';
 import type { Logger } from '../utils/logger';
 import { passOn } from '../utils/tracing';
+import { pause } from '../utils/when-aborted';
 import type { FreshTables } from './fresh-tables';
 
 const SHOW_MS = 200;
@@ -73,7 +73,7 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
     caughtUp: async (ends: readonly LogEnds[], progress: () => void, signal: AbortSignal): Promise<void> => {
       while (!await isCaughtUp(ends)) {
         progress();
-        await sleep(SHOW_MS, undefined, { signal });
+        await pause(SHOW_MS, signal);
       }
     },
     /** Leaves the group, of which nothing stays. */

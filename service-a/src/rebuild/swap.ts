@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { z } from 'zod';
 import { CHANNEL } from '../store/postgres/apply-batch';
+import { pause } from '../utils/when-aborted';
 import { isConflict, isHeldUp, select } from './connections';
 import { mergeStatements } from './merge-rows';
 
@@ -83,7 +84,7 @@ export const createSwap = ({ owner, live, fresh, old, behind, finish }: {
         await owner.query('ROLLBACK');
         if (!isHeldUp(error) && !isConflict(error)) throw error;
       }
-      await sleep(HOLD.restMs, undefined, { signal });
+      await pause(HOLD.restMs, signal);
     }
     throw new Error('the tables in use are too busy to be replaced');
   };

@@ -12,6 +12,9 @@ type ReaderDeps = Parameters<typeof createFactReader>[0];
 type ProjectorDeps = Parameters<typeof createProjector>[0];
 type StoreDeps = Parameters<typeof createPostgresStore>[0];
 
+/** How far the tables are behind the log, and what the pools of connections do. */
+export type DatabaseFigures = { behind: () => readonly { topic: string; records: number }[]; pools: () => readonly PoolFigures[] };
+
 /** The store in PostgreSQL and this replica's part in keeping it at the state of the log. */
 export const createPostgresLog = ({
   url, keepDays, codec, topics, kafka, groupId, onRecord, onJoin, onRestart, watch, wanted, tracer, trail, logger,
@@ -27,8 +30,8 @@ export const createPostgresLog = ({
   onJoin: ProjectorDeps['onJoin'];
   onRestart: ProjectorDeps['onRestart'];
   watch: NonNullable<StoreDeps['watch']> & {
-    /** Takes what can be asked: how far the tables are behind the log, and what the pools of connections do. */
-    ask: (figures: { behind: () => readonly { topic: string; records: number }[]; pools: () => readonly PoolFigures[] }) => void;
+    /** Takes what can be asked. */
+    ask: (figures: DatabaseFigures) => void;
   };
   wanted: NonNullable<StoreDeps['wanted']>;
   tracer: Pick<Tracer, 'start'>;
