@@ -1,12 +1,11 @@
 import { escapeIdentifier, type Client } from 'pg';
 import { z } from 'zod';
-import type { Batch, BatchResult, StartPartition } from '../processors/tables';
-import { createApplyBatch } from '../store/postgres/apply-batch';
+import type { BatchResult, StartPartition } from '../processors/tables';
 import { migrate, readMigrations } from '../store/postgres/migrate';
 import { createStartPartition } from '../store/postgres/start-partition';
 import type { Logger } from '../utils/logger';
 import { connect, createTransactions, select } from './connections';
-import { createCopyBatches } from './copy-batches';
+import { createCopyBatches, type CopiedBatch } from './copy-batches';
 import { createGather } from './gather';
 import { mergeStatements } from './merge-rows';
 import { createSwap } from './swap';
@@ -60,7 +59,6 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   await writer.query(`SET search_path = ${FRESH}; SET synchronous_commit = off`);
   const { transact, between, finish } = createTransactions(writer);
   const gather = createGather(createCopyBatches({ transact }));
-  const applyBatch = createApplyBatch({ transact });
   const startPartition = createStartPartition({ database: { transact }, logger });
 
   const positionsOf = async (client: Client, schema: string): Promise<{ id: string; next: bigint }[]> => {
@@ -96,12 +94,8 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   });
 
   return {
-    applyBatch: async (batch: Batch): Promise<BatchResult> => {
-      await gather.flush();
-      return applyBatch(batch);
-    },
-    /** The same for one that is long past, of which nobody is to be told: it is in the tables when they are asked for `positions`. */
-    applyPast: async (batch: Batch): Promise<BatchResult> => {
+    /** It is in the tables when they are asked for `positions`. */
+    applyBatch: async (batch: CopiedBatch): Promise<BatchResult> => {
       await gather.add(batch);
       return { kind: 'applied', changed: [] };
     },

@@ -22,7 +22,7 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
   groupId: string;
   codec: Codec;
   topics: Topics;
-  fresh: Pick<FreshTables, 'applyBatch' | 'applyPast' | 'startPartition' | 'positions' | 'behind'>;
+  fresh: Pick<FreshTables, 'applyBatch' | 'startPartition' | 'positions' | 'behind'>;
   /** As of `superviseConsumer`. */
   onRestart: () => void;
   logger: Logger;
@@ -48,10 +48,7 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
   });
   const projector = createProjector({
     kafka, groupId, topics: names, readFacts, onJoin: () => undefined, onRestart, logger,
-    tables: {
-      startPartition: fresh.startPartition,
-      applyBatch: (batch) => (isPast(batch) ? fresh.applyPast(batch) : fresh.applyBatch(batch)),
-    },
+    tables: { startPartition: fresh.startPartition, applyBatch: (batch) => fresh.applyBatch({ ...batch, isPast: isPast(batch) }) },
   });
   askForEndsOfLog();
 

@@ -26,7 +26,7 @@ describe('Fresh tables', () => {
 
   const query = (text: string) => admin.query(text.replaceAll('fresh.', 'orders_rebuild.'));
   const applyPast = async (topic: string, facts: OrderFact[], from = 0): Promise<void> => {
-    for (const [i, fact] of facts.entries()) await fresh.applyPast(batchOf([fact], { topic, from: from + i }));
+    for (const [i, fact] of facts.entries()) await fresh.applyBatch({ ...batchOf([fact], { topic, from: from + i }), isPast: true });
   };
 
   test('When batches of all topics are long past, in whatever order, then rows, counts and positions are those of the log', async () => {
@@ -44,7 +44,8 @@ describe('Fresh tables', () => {
 
   test('When a batch is long past, then its changes are known not to be kept, and those of the next one are', async () => {
     await applyPast(orders, [created(ids[0]), created(ids[1])]);
-    await fresh.applyBatch(batchOf([created(ids[2])], { from: 2 }));
+    await fresh.applyBatch({ ...batchOf([created(ids[2])], { from: 2 }), isPast: false });
+    await fresh.positions();
     expect(await query('SELECT "offset"::integer FROM fresh.order_changes')).toEqual([{ offset: 2 }]);
     expect(await query("SELECT changes_from::integer AS kept FROM fresh.projection_offsets WHERE topic = 'orders'")).toEqual([{ kept: 2 }]);
   });

@@ -1,9 +1,9 @@
-import type { Batch } from '../../src/processors/tables';
+import type { CopiedBatch } from '../../src/rebuild/copy-batches';
 import { createGather } from '../../src/rebuild/gather';
 import { deferred, type Deferred } from '../support/fakes';
 import { batchOf } from '../support/postgres';
 
-const batchAt = (from: number): Batch => ({ ...batchOf([], { from }), to: String(from + 1) });
+const batchAt = (from: number): CopiedBatch => ({ ...batchOf([], { from }), isPast: true });
 
 describe('createGather', () => {
   let writes: { offsets: string[]; written: Deferred<void> }[];

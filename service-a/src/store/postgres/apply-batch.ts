@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { OrderEntry } from '../../processors/projection';
-import { BATCH_MAX, type ApplyBatch, type Batch, type BatchResult } from '../../processors/tables';
+import { BATCH_MAX, type ApplyBatch, type Batch, type BatchResult, type ChangedOrder } from '../../processors/tables';
 import { instantOf } from '../../utils/timestamp';
 import { StaleReadError } from './errors';
 import { foldBatches, type Folded, type FoldedBatch } from './fold-batch';
@@ -98,9 +98,16 @@ export const addCounts = async (ask: Ask, counts: FoldedBatch['counts']): Promis
   if (statuses.length > 0) await ask(COUNT, [statuses, statuses.map((status) => counts.get(status) ?? 0)]);
 };
 
-const tell = async (ask: Ask, { topic, partition }: Batch, { changed, counts }: FoldedBatch): Promise<void> => {
-  if (changed.length === 0) return;
+/** Keeps which records of a batch changed which orders, for those who come back. */
+export const noteChanges = async (
+  ask: Ask, { topic, partition }: Batch, changed: readonly Pick<ChangedOrder, 'orderId' | 'offset'>[],
+): Promise<void> => {
   await ask(NOTE, [topic, partition, changed.map(({ offset }) => offset), changed.map(({ orderId }) => orderId)]);
+};
+
+const tell = async (ask: Ask, batch: Batch, { changed, counts }: FoldedBatch): Promise<void> => {
+  if (changed.length === 0) return;
+  await noteChanges(ask, batch, changed);
   await addCounts(ask, counts);
   await ask(NOTIFY);
 };
