@@ -9,8 +9,6 @@ export type Batch = {
   readonly partition: number;
   readonly from: string;
   readonly to: string;
-  /** Long past: what it changes is told to nobody, and not kept for those who come back. */
-  readonly past?: boolean;
   /** In the order of the log. */
   readonly facts: readonly { readonly offset: string; readonly fact: OrderFact }[];
 };

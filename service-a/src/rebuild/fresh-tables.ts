@@ -1,10 +1,12 @@
 import { escapeIdentifier, type Client } from 'pg';
 import { z } from 'zod';
-import { createApplyBatch } from '../store/postgres/apply-batch';
+import type { BatchResult, StartPartition } from '../processors/tables';
 import { migrate, readMigrations } from '../store/postgres/migrate';
 import { createStartPartition } from '../store/postgres/start-partition';
 import type { Logger } from '../utils/logger';
 import { connect, createTransactions, select } from './connections';
+import { createCopyBatches, type CopiedBatch } from './copy-batches';
+import { createGather } from './gather';
 import { mergeStatements } from './merge-rows';
 import { createSwap } from './swap';
 
@@ -56,6 +58,8 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   // A crash of the server ends the rebuild anyway, which then begins anew.
   await writer.query(`SET search_path = ${FRESH}; SET synchronous_commit = off`);
   const { transact, between, finish } = createTransactions(writer);
+  const gather = createGather(createCopyBatches({ transact }));
+  const startPartition = createStartPartition({ database: { transact }, logger });
 
   const positionsOf = async (client: Client, schema: string): Promise<{ id: string; next: bigint }[]> => {
     const rows = await select(client, positionRow,
@@ -64,8 +68,10 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   };
 
   /** How far the fresh tables are, by `topic/partition`. */
-  const positions = async (): Promise<ReadonlyMap<string, bigint>> =>
-    new Map((await between(() => positionsOf(writer, FRESH))).map(({ id, next }) => [id, next]));
+  const positions = async (): Promise<ReadonlyMap<string, bigint>> => {
+    await gather.flush();
+    return new Map((await between(() => positionsOf(writer, FRESH))).map(({ id, next }) => [id, next]));
+  };
 
   /** Records that the fresh tables are behind those in use. */
   const behind = async (): Promise<bigint> => {
@@ -88,8 +94,15 @@ export const openFreshTables = async ({ url, topics, logger }: { url: string; to
   });
 
   return {
-    applyBatch: createApplyBatch({ transact }),
-    startPartition: createStartPartition({ database: { transact }, logger }),
+    /** It is in the tables when they are asked for `positions`. */
+    applyBatch: async (batch: CopiedBatch): Promise<BatchResult> => {
+      await gather.add(batch);
+      return { kind: 'applied', changed: [] };
+    },
+    startPartition: async (start: Parameters<StartPartition>[0]): Promise<string> => {
+      await gather.flush();
+      return startPartition(start);
+    },
     positions,
     behind,
     /**

@@ -48,7 +48,7 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
   });
   const projector = createProjector({
     kafka, groupId, topics: names, readFacts, onJoin: () => undefined, onRestart, logger,
-    tables: { startPartition: fresh.startPartition, applyBatch: (batch) => fresh.applyBatch({ ...batch, past: isPast(batch) }) },
+    tables: { startPartition: fresh.startPartition, applyBatch: (batch) => fresh.applyBatch({ ...batch, isPast: isPast(batch) }) },
   });
   askForEndsOfLog();
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { OrderEntry } from '../../processors/projection';
-import { BATCH_MAX, type ApplyBatch, type Batch, type BatchResult } from '../../processors/tables';
+import { BATCH_MAX, type ApplyBatch, type Batch, type BatchResult, type ChangedOrder } from '../../processors/tables';
 import { instantOf } from '../../utils/timestamp';
 import { StaleReadError } from './errors';
-import { foldBatch, type Folded, type FoldedBatch } from './fold-batch';
+import { foldBatches, type Folded, type FoldedBatch } from './fold-batch';
 import type { Ask, Database, Statement, Values } from './pool';
 import { COLUMNS, entryOf, failureText, orderRow, PARTS, sourceOf } from './rows';
 import { CHANGES_KEPT, type Watch } from './types';
@@ -13,7 +13,7 @@ const CHANGES_STEP = 1_000n;
 
 export const CHANNEL = 'orders_changed';
 
-const ADVANCE: Statement = {
+export const ADVANCE: Statement = {
   name: 'advance',
   text: `UPDATE projection_offsets SET next_offset = $4, changes_from = greatest(changes_from, $5)
     WHERE topic = $1 AND partition = $2 AND next_offset = $3`,
@@ -23,7 +23,7 @@ const POSITION = {
   text: 'SELECT next_offset FROM projection_offsets WHERE topic = $1 AND partition = $2',
   row: z.object({ next_offset: z.string() }),
 };
-const READ = { name: 'read', text: `SELECT ${COLUMNS} FROM orders WHERE order_id = ANY ($1::uuid[])`, row: orderRow };
+export const READ = { name: 'read', text: `SELECT ${COLUMNS} FROM orders WHERE order_id = ANY ($1::uuid[])`, row: orderRow };
 const LOCK = { name: 'lock', text: `${READ.text} ORDER BY order_id FOR UPDATE`, row: orderRow };
 
 /** What is written of an order, and the type of each. NULL leaves what is there. */
@@ -83,7 +83,7 @@ const columnsOf = (written: readonly Folded[]): Values => {
   return names.map((_, column) => (rows.some((row) => row[column] !== null) ? rows.map((row) => row[column] ?? null) : []));
 };
 
-const write = async (ask: Ask, written: readonly Folded[]): Promise<void> => {
+export const write = async (ask: Ask, written: readonly Folded[]): Promise<void> => {
   const [added, changed] = [written.filter(({ before }) => before === undefined), written.filter(({ before }) => before !== undefined)];
   if (added.length > 0) {
     const { count } = await ask(INSERT, columnsOf(added));
@@ -92,19 +92,30 @@ const write = async (ask: Ask, written: readonly Folded[]): Promise<void> => {
   if (changed.length > 0) await ask(UPDATE, columnsOf(changed));
 };
 
-const tell = async (ask: Ask, { topic, partition, past }: Batch, { changed, counts }: FoldedBatch): Promise<void> => {
-  if (changed.length === 0) return;
-  if (past !== true) await ask(NOTE, [topic, partition, changed.map(({ offset }) => offset), changed.map(({ orderId }) => orderId)]);
+export const addCounts = async (ask: Ask, counts: FoldedBatch['counts']): Promise<void> => {
   // Sorted, since these rows too are shared with other writers.
   const statuses = [...counts.keys()].filter((status) => counts.get(status) !== 0).sort();
   if (statuses.length > 0) await ask(COUNT, [statuses, statuses.map((status) => counts.get(status) ?? 0)]);
-  if (past !== true) await ask(NOTIFY);
+};
+
+/** Keeps which records of a batch changed which orders, for those who come back. */
+export const noteChanges = async (
+  ask: Ask, { topic, partition }: Batch, changed: readonly Pick<ChangedOrder, 'orderId' | 'offset'>[],
+): Promise<void> => {
+  await ask(NOTE, [topic, partition, changed.map(({ offset }) => offset), changed.map(({ orderId }) => orderId)]);
+};
+
+const tell = async (ask: Ask, batch: Batch, { changed, counts }: FoldedBatch): Promise<void> => {
+  if (changed.length === 0) return;
+  await noteChanges(ask, batch, changed);
+  await addCounts(ask, counts);
+  await ask(NOTIFY);
 };
 
 /** The fold compares positions, and never looks into an order's text. */
 const NOT_READ = '';
 
-const knownOf = async (ask: Ask, statement: typeof READ, { facts }: Batch): Promise<Map<string, OrderEntry>> => {
+export const knownOf = async (ask: Ask, statement: typeof READ, facts: Batch['facts']): Promise<Map<string, OrderEntry>> => {
   const { rows } = await ask(statement, [[...new Set(facts.map(({ fact }) => fact.orderId))]]);
   return new Map(rows.map((row) => [row.order_id, entryOf(row, NOT_READ)]));
 };
@@ -115,21 +126,21 @@ const knownOf = async (ask: Ask, statement: typeof READ, { facts }: Batch): Prom
  */
 const foldIn = async (ask: Ask, batch: Batch): Promise<FoldedBatch> => {
   if (batch.facts.every(({ fact }) => fact.kind === 'created')) {
-    const folded = foldBatch(batch, await knownOf(ask, READ, batch));
+    const folded = foldBatches([batch], await knownOf(ask, READ, batch.facts));
     if (folded.written.every(({ before }) => before === undefined)) return folded;
   }
-  return foldBatch(batch, await knownOf(ask, LOCK, batch));
+  return foldBatches([batch], await knownOf(ask, LOCK, batch.facts));
 };
 
 const stepOf = (offset: bigint): bigint => (offset - CHANGES_KEPT) / CHANGES_STEP;
 
 export const createApplyBatch = (database: Pick<Database, 'transact'>, { onBatch }: Watch = {}): ApplyBatch => {
   const apply = async (ask: Ask, batch: Batch): Promise<BatchResult> => {
-    const { topic, partition, from, to, facts, past } = batch;
+    const { topic, partition, from, to, facts } = batch;
     const [step, stepBefore] = [stepOf(BigInt(to)), stepOf(BigInt(from))];
     const forgotten = step > 0n ? step * CHANGES_STEP : 0n;
     // The fence: whoever reads on after another took over finds the position moved, and writes nothing.
-    const { count } = await ask(ADVANCE, [topic, partition, from, to, past === true ? to : forgotten.toString()]);
+    const { count } = await ask(ADVANCE, [topic, partition, from, to, forgotten.toString()]);
     if (count !== 1) {
       const { rows: [row] } = await ask(POSITION, [topic, partition]);
       return { kind: 'overtaken', next: row?.next_offset };

@@ -26,18 +26,20 @@ const countShown = (counts: Map<OrderStatus, number>, entry: OrderEntry | undefi
 };
 
 /**
- * What a batch makes of the orders that it is about.
+ * What batches, taken together, make of the orders that they are about.
  * @param known what the tables hold of them; the entry of an id that is only taken is empty
  */
-export const foldBatch = ({ partition, facts }: Pick<Batch, 'partition' | 'facts'>, known: ReadonlyMap<string, OrderEntry>): FoldedBatch => {
+export const foldBatches = (batches: readonly Pick<Batch, 'partition' | 'facts'>[], known: ReadonlyMap<string, OrderEntry>): FoldedBatch => {
   const entries = new Map<string, OrderEntry>();
   const changedAt = new Map<string, string>();
-  for (const { offset, fact } of facts) {
-    const { orderId } = fact;
-    const entry = entries.get(orderId) ?? known.get(orderId) ?? {};
-    const after = applyFact(entry, fact, { partition, offset });
-    if (after !== entry) entries.set(orderId, after);
-    if (after !== entry || isConfirmed(entry, fact.kind, partition, offset)) changedAt.set(orderId, offset);
+  for (const { partition, facts } of batches) {
+    for (const { offset, fact } of facts) {
+      const { orderId } = fact;
+      const entry = entries.get(orderId) ?? known.get(orderId) ?? {};
+      const after = applyFact(entry, fact, { partition, offset });
+      if (after !== entry) entries.set(orderId, after);
+      if (after !== entry || isConfirmed(entry, fact.kind, partition, offset)) changedAt.set(orderId, offset);
+    }
   }
 
   const written = [...entries].map(([orderId, after]) => ({ orderId, before: known.get(orderId), after })).sort(byId);

@@ -251,14 +251,4 @@ describe('Batches in PostgreSQL', () => {
     expect(kept).toBe(2_000);
     expect(position).toEqual({ kept });
   }, 30_000);
-
-  test('When a batch is long past, then it is applied and counted, and its changes are known not to be kept', async () => {
-    const { applyBatch, store } = await open();
-    const { query } = await admin();
-    await applyBatch({ ...batchOf(ids(2).map((orderId) => created(orderId))), past: true });
-    await applyBatch(batchOf([created(orderIdOf(3))], { from: 2 }));
-    expect(await store.counts()).toEqual({ pending: 3, completed: 0, failed: 0 });
-    expect(await query('SELECT "offset"::integer FROM order_changes')).toEqual([{ offset: 2 }]);
-    expect(await query("SELECT changes_from::integer FROM projection_offsets WHERE topic = 'orders'")).toEqual([{ changes_from: 2 }]);
-  });
 });

@@ -1,14 +1,14 @@
 import type { OrderFact } from '../../../src/processors/facts';
 import { applyFact, type OrderEntry } from '../../../src/processors/projection';
-import { foldBatch } from '../../../src/store/postgres/fold-batch';
+import { foldBatches } from '../../../src/store/postgres/fold-batch';
 import { created, failed, orderIdOf, paid } from '../../support/builders';
 
 const [a, b, c] = [1, 2, 3].map(orderIdOf) as [string, string, string];
 const fold = (facts: OrderFact[], known: [string, OrderEntry][] = []) =>
-  foldBatch({ partition: 0, facts: facts.map((fact, i) => ({ offset: String(10 + i), fact })) }, new Map(known));
+  foldBatches([{ partition: 0, facts: facts.map((fact, i) => ({ offset: String(10 + i), fact })) }], new Map(known));
 const at = (offset: string) => ({ partition: 0, offset });
 
-describe('foldBatch', () => {
+describe('foldBatches', () => {
   test('When orders come in any order, then rows are written by id, each once', () => {
     const { written, changed, counts } = fold([created(c), created(a), created(b), created(a, { attempts: 2 })]);
     expect(written.map(({ orderId, before }) => [orderId, before])).toEqual([[a, undefined], [b, undefined], [c, undefined]]);
