@@ -52,7 +52,7 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
     reach: async (): Promise<void> => undefined,
     /** By group: what its next join waits for. */
     joinWaits: new Map<string, Promise<void>>(),
-    deletedGroups: [] as string[],
+    left: [] as string[], deletedGroups: [] as string[],
     /** How many of the next JoinGroup requests are cut off. */
     joinsCutOff: 0,
     /** Of how many of the next SyncGroup requests the answer is lost. */
@@ -88,7 +88,7 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
       state.heartbeats += 1;
       failOnce(nodeId === state.coordinator ? state.heartbeatError : CODES.notCoordinator);
     },
-    leaveGroup: async () => undefined,
+    leaveGroup: async ({ groupId }: Asked) => void state.left.push(groupId),
     offsetFetch: async ({ topics }: Asked) => ({
       responses: topics.map(({ topic, partitions }) => ({
         topic, partitions: partitions.map(({ partition }) => ({ partition, offset: String(state.committed.get(partition) ?? -1) })),

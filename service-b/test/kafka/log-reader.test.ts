@@ -4,6 +4,7 @@ import { abortMark, aCluster, CODES, records, type LogRecord } from '../support/
 import { deferred } from '../support/fakes';
 
 jest.mock('node:timers/promises', () => jest.requireActual<object>('../support/clock'));
+jest.setTimeout(20_000);
 
 /** At most so often is the broker told of life. */
 const HEARTBEAT_MS = 3_000;
@@ -198,7 +199,7 @@ describe('a reader of stretches of topics', () => {
       });
       await passUntil(() => begun.length === 1);
       stop(new Error('stopped'));
-      await pass(1_000);
+      await pass(5_000);
       expect(isOver).toBe(false);
       gate.resolve();
       await expect(passWhile(reading)).rejects.toThrow('stopped');
