@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom } from '../drill/random';
 import { startService, type Service } from '../drill/service';
 import { createStage, type Stage } from '../drill/stage';
@@ -52,6 +51,17 @@ describe('The log in PostgreSQL, on a real broker', () => {
     await replica.untilReady();
     return replica;
   };
+  /** Begins it, and waits until orders are accepted. */
+  const underLoad = async (seconds: number): Promise<{ ended: Promise<void> }> => {
+    const before = stage.load.accepted.size;
+    const ended = stage.load.run({ seconds });
+    await waitFor('the load', () => stage.load.accepted.size > before + 200);
+    return { ended };
+  };
+  const group = async (): Promise<{ state: string; members: number }> => {
+    const { groups: [described] } = await stage.admin.describeGroups([stage.groups.a]);
+    return { state: described!.state, members: described!.members.length };
+  };
   /** What the tables hold is what was accepted, once each, and the counts are those of the rows. */
   const expectFold = async (): Promise<void> => {
     await stage.settle();
@@ -99,12 +109,15 @@ describe('The log in PostgreSQL, on a real broker', () => {
 
   it('When a replica is frozen beyond its session under load, then another goes on, and what the frozen one does afterwards changes nothing', async () => {
     const second = await addReplica();
-    const load = stage.load.run({ seconds: 20 });
-    await sleep(3_000);
+    const load = await underLoad(20);
+    const { members } = await group();
     second.signal('SIGSTOP');
-    await sleep(10_000);
+    await waitFor('the others to go on', async () => {
+      const now = await group();
+      return now.state === 'Stable' && now.members === members - 1;
+    });
     second.signal('SIGCONT');
-    await load;
+    await load.ended;
     await expectFold();
     await second.untilReady();
     expect([...stage.a.crashes(), ...second.crashes()]).toEqual([]);
@@ -112,14 +125,14 @@ describe('The log in PostgreSQL, on a real broker', () => {
   }, TEST_MS);
 
   it('When the database is away for a while under load, then everything is right by itself afterwards', async () => {
-    const load = stage.load.run({ seconds: 15 });
-    await sleep(3_000);
+    const load = await underLoad(15);
+    const refused = stage.load.refused();
     await database.postgres.kill();
     await stage.a.untilNotReady();
-    await sleep(3_000);
+    await waitFor('orders to be refused', () => stage.load.refused() > refused + 200);
     await database.postgres.start();
     await stage.a.untilReady();
-    await load;
+    await load.ended;
     await expectFold();
     expect(stage.a.crashes()).toEqual([]);
   }, TEST_MS);
@@ -135,13 +148,13 @@ describe('The log in PostgreSQL, on a real broker', () => {
        VALUES ('${taken}', 0, '{}', '2020-01-01T00:00:00Z', 1577836800000, '${taken}', 1)`,
       'INSERT INTO order_counts VALUES (99, \'failed\', 1)',
       'UPDATE orders SET attempts = 7 WHERE order_id = (SELECT order_id FROM orders WHERE source = 2 AND order_offset >= 0 LIMIT 1)');
-    const load = stage.load.run({ seconds: 20 });
-    await sleep(3_000);
-    const [first, second] = await Promise.all([rebuild(), sleep(500).then(() => rebuild())]);
-    // Its lines are shown where it fails.
-    expect(first.code === 0 ? [] : first.lines).toEqual([]);
-    expect(second).toEqual({ code: 1, lines: ['rebuild: another rebuild is running'] });
-    await load;
+    const load = await underLoad(20);
+    const both = await Promise.all([rebuild(), rebuild()]);
+    // Whichever came first; its lines are shown where it fails.
+    const [done, refused] = both.toSorted((one, other) => Number(one.code) - Number(other.code));
+    expect(done!.code === 0 ? [] : done!.lines).toEqual([]);
+    expect(refused).toEqual({ code: 1, lines: ['rebuild: another rebuild is running'] });
+    await load.ended;
     await stage.settle();
     await caughtUp();
     const held = await rows();

@@ -1,4 +1,4 @@
-import type { Kafka, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
 import { createProjector } from '../../src/kafka/projector';
 import type { Facts } from '../../src/kafka/read-facts';
 import { StoreUnavailableError } from '../../src/processors/order-store';
@@ -57,22 +57,17 @@ const readFacts = (_topic: string, _partition: number, messages: readonly KafkaM
 describe('the tables follow the log', () => {
   const stops: (() => Promise<void>)[] = [];
 
-  const projecting = (logs: LogRecord[][], { lows = [], from = {} }: { lows?: number[]; from?: Record<number, string> } = {}) => {
+  const projecting = (logs: LogRecord[][], { from = {} }: { from?: Record<number, string> } = {}) => {
     const { kafka, state } = aCluster({ leaders: logs.map(() => 1), logs });
     const held = someTables();
     for (const [partition, next] of Object.entries(from)) held.positions.set(Number(partition), next);
-    const ends = () => state.logs.map((log, partition) => ({
-      partition, low: String(lows[partition] ?? 0), high: String(Math.max(lows[partition] ?? 0, (log.at(-1)?.offset ?? -1) + 1)), offset: '0',
-    }));
-    const admin = () => ({ connect: async () => undefined, disconnect: async () => undefined, fetchTopicOffsets: async () => ends() });
     const { logger, lines } = recordingLogger();
     const projector = createProjector({
-      kafka: { consumer: kafka.consumer.bind(kafka), admin } as unknown as Kafka, groupId: 'g', topics: ['orders'], tables: held.tables, readFacts,
-      onJoin: () => undefined, onRestart: () => undefined, logger,
+      kafka, groupId: 'g', topics: ['orders'], tables: held.tables, readFacts, onJoin: () => undefined, onRestart: () => undefined, logger,
     });
     projector.start();
     stops.push(projector.stop);
-    return { projector, state, lows, lines, ...held };
+    return { projector, state, lines, ...held };
   };
 
   afterEach(async () => {
@@ -143,10 +138,10 @@ describe('the tables follow the log', () => {
   });
 
   test('When retention has cut off what was not read, then the tables are asked with where the log begins, and reading goes on', async () => {
-    const { applied, starts, lows, state } = projecting([records(2)]);
+    const { applied, starts, state } = projecting([records(2)]);
     await soon(() => applied.length === 2);
     state.logs[0] = records(3, 10);
-    lows[0] = 10;
+    state.lows[0] = 10;
     // As a broker answers a fetch of what is no longer there.
     state.fetchErrors.set(1, CODES.offsetOutOfRange);
     await soon(() => applied.length === 5);

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 type Version = { id: number; version: number; schema: string; schemaType?: string };
@@ -17,7 +18,7 @@ const bodyOf = async (req: IncomingMessage): Promise<string> => {
 };
 
 /** What is asked of a schema registry, of its API as Confluent's, on a port of its own; it keeps what it was asked. */
-export const aRegistry = async () => {
+export const aRegistry = async (certificate?: { key: string; cert: string }) => {
   const subjects = new Map<string, Version[]>();
   const requests: string[] = [];
   const credentials: (string | undefined)[] = [];
@@ -41,7 +42,8 @@ export const aRegistry = async () => {
     send(res, 404, { error_code: asked === undefined ? 40_402 : 40_403, message: 'not found' });
   };
 
-  const server = createServer((req, res) => void answer(req, res));
+  const serve = (req: IncomingMessage, res: ServerResponse): void => void answer(req, res);
+  const server: Server = certificate === undefined ? createServer(serve) : createTlsServer(certificate, serve);
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -58,7 +60,7 @@ export const aRegistry = async () => {
   const { port } = server.address() as AddressInfo;
 
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     requests,
     credentials,
     /** @returns its id */

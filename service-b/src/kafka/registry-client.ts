@@ -46,7 +46,7 @@ export type RegistryClient = ReturnType<typeof createRegistryClient>;
  */
 export const createRegistryClient = ({ url, caFile, credentials }: RegistryAddress) => {
   const base = url.replace(/\/+$/, '');
-  const send = base.startsWith('https:') ? requestTls : requestPlain;
+  const send = /^https:/i.test(base) ? requestTls : requestPlain;
 
   const headersOf = (body: string | undefined): Record<string, string> => ({
     accept: 'application/vnd.schemaregistry.v1+json, application/json',

@@ -1,3 +1,9 @@
+declare module 'kafkajs/src/admin' {
+  import type { Admin } from 'kafkajs';
+  const createAdmin: (options: object) => Admin;
+  export default createAdmin;
+}
+
 declare module 'kafkajs/src/consumer' {
   import type { Consumer } from 'kafkajs';
   const createConsumer: (options: object) => Consumer;
