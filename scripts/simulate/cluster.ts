@@ -124,7 +124,8 @@ export const createCluster = ({ brokers: count, clock, random, network, trace, o
     },
     freeze: (nodeId: number): void => {
       network.freeze(nodeId);
-      noticeLoss(nodeId, SESSION_MS);
+      // The only one is its own controller.
+      if (count > 1) noticeLoss(nodeId, SESSION_MS);
     },
     thaw: (nodeId: number): void => {
       network.thaw(nodeId);

@@ -2,8 +2,8 @@ import type { Random } from '../drill/random';
 import type { Clock } from './clock';
 import type { Cluster } from './cluster';
 import type { createGroupsApi } from './groups-api';
+import type { Mishaps } from './mishaps';
 import type { Mishap, Network } from './network';
-import { CODE } from './partition';
 import type { Process } from './processes';
 import type { ServiceA } from './service-a';
 import type { ServiceB } from './service-b';
@@ -14,7 +14,7 @@ export type Stage = {
   random: Random;
   network: Network;
   cluster: Cluster;
-  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance'>;
+  groups: Pick<ReturnType<typeof createGroupsApi>, 'rebalance' | 'expire'>;
   a: Process<ServiceA>;
   members: Process<ServiceB>[];
   mishaps: Mishaps;
@@ -30,45 +30,6 @@ type Fault = {
   calm?: true;
   /** Begins it. @returns what it was done to, for the trace */
   run: (stage: Stage) => string;
-};
-
-export type Mishaps = ReturnType<typeof createMishaps>;
-
-/** Codes that a broker may refuse a request with and be well again. */
-const refusals: Record<string, number[]> = {
-  Produce: [CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT, CODE.UNKNOWN_TOPIC_OR_PARTITION],
-  // The last one comes of a broker that has just started, or just lost a replica.
-  Fetch: [CODE.NOT_LEADER_FOR_PARTITION, CODE.UNKNOWN_TOPIC_OR_PARTITION],
-  ListOffsets: [CODE.NOT_LEADER_FOR_PARTITION],
-  JoinGroup: [CODE.GROUP_LOAD_IN_PROGRESS, CODE.GROUP_COORDINATOR_NOT_AVAILABLE],
-  SyncGroup: [CODE.REBALANCE_IN_PROGRESS, CODE.GROUP_LOAD_IN_PROGRESS],
-  Heartbeat: [CODE.GROUP_LOAD_IN_PROGRESS],
-  OffsetFetch: [CODE.GROUP_LOAD_IN_PROGRESS],
-  OffsetCommit: [CODE.GROUP_LOAD_IN_PROGRESS, CODE.GROUP_COORDINATOR_NOT_AVAILABLE],
-};
-
-type Spell = { until: number; odds: number; nodeId: number | undefined; api: string | undefined; kinds: Mishap['kind'][] };
-
-/** Spells in which requests meet with mishaps. */
-export const createMishaps = ({ clock, random }: { clock: Clock; random: Random }) => {
-  let spells: Spell[] = [];
-  return {
-    begin: (spell: Spell): void => void spells.push(spell),
-    end: (): void => {
-      spells = [];
-    },
-    /** What befalls this request, if anything does. */
-    of: (nodeId: number, api: string): Mishap | undefined => {
-      spells = spells.filter(({ until }) => until > clock.now());
-      const spell = spells.find((one) => (one.nodeId ?? nodeId) === nodeId && (one.api ?? api) === api);
-      if (spell === undefined || random.next() >= spell.odds) return undefined;
-      const kind = random.pick(spell.kinds);
-      if (kind === 'late') return { kind, ms: 20 + random.integer(3_000) };
-      if (kind !== 'refused') return { kind };
-      const codes = refusals[api];
-      return codes && { kind, code: random.pick(codes) };
-    },
-  };
 };
 
 const someBroker = ({ cluster, random, network }: Stage): number =>
@@ -91,12 +52,32 @@ const spell = (kinds: Mishap['kind'][], apis: (string | undefined)[], odds: numb
   return `${api ?? 'all'} at ${nodeId ?? 'all'}`;
 };
 
+/** Nearly all requests of one API meet with it, for up to some seconds. */
+const ill = ({ clock, random, mishaps }: Stage, api: string, kinds: Mishap['kind'][]): string => {
+  const ms = 500 + random.integer(3_000);
+  mishaps.begin({ until: clock.now() + ms, odds: 0.9, nodeId: undefined, api, kinds });
+  return `${api} for ${ms} ms`;
+};
+
+const onGroup = (act: 'rebalance' | 'expire') => ({ random, groups }: Stage): string => {
+  const groupId = random.pick(['service-a-consumers', 'service-b-consumers', 'service-b-consumers']);
+  groups[act](groupId);
+  return groupId;
+};
+const rebalance = onGroup('rebalance');
+
 export const faults: Fault[] = [
   {
     name: 'leaders are moved', weight: 4, brokers: 2, calm: true, run: (stage) => {
       const times = 1 + stage.random.integer(6);
       for (let i = 0; i < times; i += 1) stage.clock.after(i * (20 + stage.random.integer(1_000)), stage.cluster.moveSome);
       return `${times} times`;
+    },
+  },
+  {
+    name: 'leaders are moved while fetches are late', weight: 2, brokers: 2, run: (stage) => {
+      for (let i = 0; i < 4; i += 1) stage.clock.after(i * stage.random.integer(800), stage.cluster.moveSome);
+      return ill(stage, 'Fetch', ['late']);
     },
   },
   {
@@ -146,14 +127,25 @@ export const faults: Fault[] = [
     },
   },
   { name: 'answers get lost or late', weight: 3, run: spell(['before', 'after', 'late'], [undefined, 'Produce', 'Fetch', 'OffsetCommit', 'JoinGroup'], 0.5) },
-  { name: 'requests are refused', weight: 3, run: spell(['refused'], ['Produce', 'Produce', 'Fetch', 'JoinGroup', 'SyncGroup', 'OffsetFetch', 'OffsetCommit', 'Heartbeat'], 1) },
   {
-    name: 'a group rebalances', weight: 2, calm: true, run: ({ groups, random }) => {
-      const groupId = random.pick(['service-a-consumers', 'service-b-consumers', 'service-b-consumers']);
-      groups.rebalance(groupId);
+    name: 'records are appended, and nobody hears of it', weight: 2, run: (stage) =>
+      `${ill(stage, 'Produce', ['after'])}, ${ill(stage, 'Fetch', ['before', 'late'])}`,
+  },
+  { name: 'requests are refused', weight: 3, run: spell(['refused'], ['Produce', 'Produce', 'Fetch', 'JoinGroup', 'SyncGroup', 'OffsetFetch', 'OffsetCommit', 'Heartbeat'], 1) },
+  { name: 'a group rebalances', weight: 2, calm: true, run: rebalance },
+  {
+    name: 'a group rebalances while its coordinator moves', weight: 2, brokers: 2, calm: true, run: (stage) => {
+      const { clock, random, cluster } = stage;
+      const groupId = rebalance(stage);
+      for (let i = 0; i < 3; i += 1) clock.after(random.integer(1_500), () => cluster.moveOne(cluster.coordination(groupId)));
       return groupId;
     },
   },
+  {
+    name: 'a group rebalances, and answers get lost', weight: 2, run: (stage) =>
+      `${rebalance(stage)}, ${spell(['before', 'after', 'late'], ['JoinGroup', 'SyncGroup', 'SyncGroup', 'OffsetFetch'], 1)(stage)}`,
+  },
+  { name: 'members are taken for dead', weight: 2, run: onGroup('expire') },
   {
     name: 'a process is killed', weight: 2, run: (stage) => onProcess(stage, (process) => {
       process.kill();

@@ -110,6 +110,7 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
     handlers,
     committed: (groupId: string, topic: string, partition: number): string | undefined => groupOf(groupId).offsets.get(`${topic}/${partition}`),
     rebalance: (groupId: string): void => groupOf(groupId).rebalance(),
+    expire: (groupId: string): void => groupOf(groupId).expire(),
     /** The groups that this partition's leader coordinates have a new coordinator. */
     moved: (partition: Partition): void => {
       if (partition.topic !== COORDINATION) return;

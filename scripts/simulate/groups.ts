@@ -174,6 +174,10 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     rebalance: (): void => {
       if (state === 'stable') prepare();
     },
+    /** All of its members count as dead, as when no heartbeat came through. */
+    expire: (): void => {
+      for (const member of [...members.values()]) remove(member);
+    },
     /** Another broker coordinates it from now on: it knows what was stored, and whoever waits for an answer has asked the wrong one. */
     handOver: (): void => {
       for (const member of members.values()) {

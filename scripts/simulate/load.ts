@@ -2,6 +2,7 @@ import type { Order } from '../drill/load';
 import { canonicalText } from '../../service-a/src/processors/order';
 import { statusOf, type OrderStatus } from '../../service-a/src/processors/projection';
 import type { Random } from '../drill/random';
+import type { TopicRecord } from '../drill/read-topic';
 import type { Clock } from './clock';
 import type { Process } from './processes';
 import type { ServiceA } from './service-a';
@@ -11,8 +12,11 @@ type View = { status: OrderStatus; paymentId?: string };
 const RETRY_MS = 250;
 /** How long a client waits for an answer. */
 const PATIENCE_MS = 15_000;
-/** Of orders under an id that another client takes for another order, so much later at most. */
-const RIVALS = { share: 0.25, withinMs: 8_000 };
+/**
+ * Of orders under an id that another client takes for another order: so much later at most, and again whenever the first one is refused or
+ * not answered.
+ */
+const RIVALS = { share: 0.5, withinMs: 8_000, userId: 'another' };
 const rank = { pending: 0, failed: 1, completed: 2 } as const;
 
 export const anOrder = (random: Random): Order => {
@@ -34,34 +38,54 @@ export const createLoad = ({ clock, random, a, trace }: {
 }) => {
   const accepted = new Map<string, Order>();
   const seen = new Map<string, View['status']>();
-  /** Ids for which two clients have an order each. */
-  const contested = new Set<string>();
+  /** Ids for which two clients have an order each, with that of the second, and whether it is being posted. */
+  const contested = new Map<string, { order: Order; open: boolean }>();
   const violations: string[] = [];
   let open = 0;
   let posted = 0;
   let refused = 0;
 
+  const place = (order: Order): void => {
+    posted += 1;
+    open += 1;
+    post(order);
+  };
+
+  const placeRival = (orderId: string): void => {
+    const rival = contested.get(orderId);
+    if (rival === undefined || rival.open) return;
+    rival.open = true;
+    place(rival.order);
+  };
+
   const post = (order: Order): void => {
+    const { orderId, userId } = order;
+    const isRival = userId === RIVALS.userId;
     const again = (why: string): void => {
       refused += 1;
-      trace(`client: ${order.orderId} ${why}`);
+      trace(`client: ${orderId} ${why}`);
+      if (!isRival) placeRival(orderId);
       clock.after(RETRY_MS, () => post(order));
+    };
+    const end = (): void => {
+      open -= 1;
+      if (isRival) contested.get(orderId)!.open = false;
     };
     a.call(() => again('got no answer'), ({ placeOrder, caughtUp }, done) => {
       if (!caughtUp()) return void done(() => again('refused: state is being rebuilt'));
       clock.after(PATIENCE_MS, () => done(() => again('waited in vain')));
       placeOrder(order).then(() => done(() => {
-        trace(`client: ${order.orderId} accepted`);
-        const rival = accepted.get(order.orderId);
-        if (rival !== undefined && rival.userId !== order.userId) violations.push(`${order.orderId} was accepted for two orders`);
-        accepted.set(order.orderId, order);
-        open -= 1;
+        trace(`client: ${orderId} accepted`);
+        const rival = accepted.get(orderId);
+        if (rival !== undefined && rival.userId !== userId) violations.push(`${orderId} was accepted for two orders`);
+        accepted.set(orderId, order);
+        end();
       }), (error: unknown) => done(() => {
         const name = error instanceof Error ? error.name : String(error);
         // The id stands for the order of the other client: there is nothing to try again.
-        if (name === 'OrderConflictError' && contested.has(order.orderId)) {
-          trace(`client: ${order.orderId} is another order`);
-          open -= 1;
+        if (name === 'OrderConflictError' && contested.has(orderId)) {
+          trace(`client: ${orderId} is another order`);
+          end();
           return;
         }
         if (!['BrokerUnavailableError', 'NotAppendedError', 'QueueFullError'].includes(name)) violations.push(`POST was answered with ${name}`);
@@ -97,16 +121,14 @@ export const createLoad = ({ clock, random, a, trace }: {
     },
     post: (): void => {
       const order = anOrder(random);
-      const place = (one: Order): void => {
-        posted += 1;
-        open += 1;
-        post(one);
-      };
       place(order);
       if (random.next() >= RIVALS.share) return;
-      contested.add(order.orderId);
-      clock.after(random.integer(RIVALS.withinMs), () => place({ ...order, userId: 'another' }));
+      contested.set(order.orderId, { order: { ...order, userId: RIVALS.userId }, open: false });
+      clock.after(random.integer(RIVALS.withinMs), () => placeRival(order.orderId));
     },
+    /** Ids under which these records of `orders` hold both orders. */
+    doubled: (orders: TopicRecord[]): string[] => [...contested.keys()].filter((orderId) =>
+      new Set(orders.filter(({ key }) => String(key) === orderId).map(({ value }) => String(value).includes(`"${RIVALS.userId}"`))).size > 1),
     /** Orders that were not accepted yet. */
     open: (): number => open,
     posted: (): number => posted,

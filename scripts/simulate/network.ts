@@ -24,6 +24,8 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
   /** Brokers that run; a frozen one is up and does nothing. */
   const up = new Set<number>();
   const frozen = new Set<number>();
+  /** What a frozen broker has in its buffers of clients that went away: it is done when it goes on. */
+  let buffered: { nodeId: number; request: Arrived }[] = [];
   const cut = new Set<number>();
   /** Added to each way, by broker. */
   const slow = new Map<number, number>();
@@ -35,6 +37,13 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
   const forget = (connection: Connection): void => {
     connection.open = false;
     connections.delete(connection);
+  };
+
+  /** The client goes away. */
+  const leave = (connection: Connection): void => {
+    const { nodeId, waiting } = connection;
+    if (frozen.has(nodeId)) buffered.push(...waiting.filter(({ api }) => api !== 'Answered').map((request) => ({ nodeId, request })));
+    forget(connection);
   };
 
   const close = (connection: Connection, how: 'end' | 'error', inMs = 1): void => {
@@ -112,10 +121,10 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
       if (!connections.has(connection)) connection.ending = true;
       // The broker closes its side as well, if it can.
       else if (works(nodeId) && !cut.has(nodeId)) close(connection, 'end', latency(nodeId));
-      else forget(connection);
+      else leave(connection);
     };
     // Nobody is told: that is how Node does it.
-    socket.destroy = () => forget(connection);
+    socket.destroy = () => leave(connection);
     // Without an answer nothing happens until the client's patience is over.
     if (cut.has(nodeId)) return socket;
     clock.after(latency(nodeId), () => {
@@ -144,11 +153,14 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
     halt: (nodeId: number): void => {
       up.delete(nodeId);
       frozen.delete(nodeId);
+      buffered = buffered.filter((one) => one.nodeId !== nodeId);
       for (const connection of of(nodeId)) close(connection, random.pick(['end', 'error']));
     },
     freeze: (nodeId: number): void => void frozen.add(nodeId),
     thaw: (nodeId: number): void => {
       frozen.delete(nodeId);
+      for (const one of buffered) if (one.nodeId === nodeId) serve(nodeId, one.request, undefined, () => undefined);
+      buffered = buffered.filter((one) => one.nodeId !== nodeId);
       for (const connection of of(nodeId)) {
         const [first] = connection.waiting;
         if (first?.api === 'Answered') {

@@ -67,6 +67,8 @@ export const createProcess = <T extends Stoppable>({ name, clock, start, trace }
     begin,
     /** The service, while its process runs. */
     service: (): T | undefined => (actor.alive ? service : undefined),
+    /** How often one was started. */
+    starts: (): number => starts,
     isAlive: (): boolean => starts > 0 && actor.alive,
     kill: (): void => end(actor, 'is killed'),
     freeze: (): void => {

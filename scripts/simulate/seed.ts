@@ -4,8 +4,9 @@ import { createRandom, type Random } from '../drill/random';
 import { createApi } from './api';
 import { createClock } from './clock';
 import { createCluster } from './cluster';
-import { createMishaps, heal, planFaults, type Stage } from './faults';
+import { heal, planFaults, type Stage } from './faults';
 import { createLoad } from './load';
+import { createMishaps } from './mishaps';
 import { createNetwork, hostOf } from './network';
 import { disturb } from './others';
 import { createGroupsApi } from './groups-api';
@@ -91,6 +92,7 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
   const addresses = cluster.nodeIds.map((nodeId) => `${hostOf(nodeId)}:9092`);
   const settings = {
     PAYMENT_LATENCY_MS: String(random.pick([0, 0, 5, 100, 1_000])), PAYMENT_TRANSIENT_RATE: String(random.pick([0, 0.1, 0.5])),
+    PUBLISH_TIMEOUT_MS: String(random.pick([300, 5_000, 5_000])),
   };
   const windowRecords = random.pick([1, 5, 10_000, 10_000]);
   const calm = brokers > 1 && random.next() < 0.25;
@@ -106,7 +108,7 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
       },
     };
   };
-  const a = createProcess({ name: 'service-a', clock, trace, start: (logger) => startServiceA({ brokers: addresses, place: placeOf(), logger }) });
+  const a = createProcess({ name: 'service-a', clock, trace, start: (logger) => startServiceA({ brokers: addresses, settings, place: placeOf(), logger }) });
   const members = Array.from({ length: random.pick([1, 1, 2]) }, (_one, i) => createProcess({
     name: `service-b-${i + 1}`, clock, trace, start: (logger) => startServiceB({ brokers: addresses, settings, windowRecords, place: placeOf(), logger }),
   }));
@@ -160,6 +162,8 @@ export const runSeed = async (seed: number, { onTrace, sabotage }: {
     const judged = await judge({ ...logs, load, commits });
     violations.push(...judged.violations);
     duplicates = judged.duplicates;
+    // What is taken is known to the process that tried it.
+    if (a.starts() === 1) violations.push(...load.doubled(logs.orders).map((orderId) => `orders holds two orders of ${orderId}`));
     if (settled) violations.push(...await differences(cluster, logs, a.service()));
   } finally {
     for (const back of restore.reverse()) back();

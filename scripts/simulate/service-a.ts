@@ -37,8 +37,13 @@ export const createState = (logger: Logger) => {
 };
 
 /** service-a as its `index.ts` puts it together, without HTTP, metrics and traces. */
-export const startServiceA = ({ brokers, place, logger }: { brokers: string[]; place: Place; logger: Logger }) => {
-  const env = parseEnv({ KAFKA_BROKERS: brokers.join(',') });
+export const startServiceA = ({ brokers, settings, place, logger }: {
+  brokers: string[];
+  settings: Record<string, string>;
+  place: Place;
+  logger: Logger;
+}) => {
+  const env = parseEnv({ ...settings, KAFKA_BROKERS: brokers.join(',') });
   const topics = { orders: env.ORDERS_TOPIC, payments: env.PAYMENTS_TOPIC, deadLetters: env.DLT_TOPIC };
   const kafka = createKafka({ brokers: env.KAFKA_BROKERS, clientId: env.KAFKA_CLIENT_ID, security: securityOf(env), logger });
   const publisher = createPublisher({
