@@ -166,10 +166,19 @@ check 'the outcome is there' grep -qE '"status":"(completed|failed)"' "$dir/body
 cp "$dir/body" "$dir/outcome"
 request "$A/orders?limit=1"
 check 'it is the newest order of the list' eval 'is 200 && has "$(cat "$dir/outcome")"'
-request -m 1 "$A/orders/$new/events"
-check 'a stream of its events begins with it as it is' eval 'header "Content-Type: text/event-stream; charset=utf-8" && has "data: $(cat "$dir/outcome")"'
-request -m 1 "$A/orders/events" -H "Last-Event-ID: $(grep -m 1 '^id: ' "$dir/body" | cut -c 5-)"
-check 'a stream of all events is resumed there' has 'data: {"resumed":true}'
+# A stream that is cut off, as by an instance that dies, is asked for once more: so does a browser.
+twice() { "$@" || "$@"; }
+begins() {
+  request -m 1 "$A/orders/$new/events"
+  header 'Content-Type: text/event-stream; charset=utf-8' && has "data: $(cat "$dir/outcome")"
+}
+check 'a stream of its events begins with it as it is' twice begins
+last=$(grep -m 1 '^id: ' "$dir/body" | cut -c 5-)
+resumes() {
+  request -m 1 "$A/orders/events" -H "Last-Event-ID: $last"
+  has 'data: {"resumed":true}'
+}
+check 'a stream of all events is resumed there' twice resumes
 
 # --- Requests that are refused ---
 post '{"userId":"","amount":-1,"currency":"usd","items":[]}'

@@ -97,7 +97,7 @@ const PREAMBLE = `set -eEuo pipefail
 shopt -s expand_aliases
 curl() { command curl --fail-with-body -m 60 "$@"; }
 grep() { command grep "$@" || [ $? -eq 1 ]; }
-refused() { ! "$@" || return 1; }
+refused() { "$@" && return 1; [ $? -lt 126 ]; }
 interrupted() {
   local code=0 said
   said=$(timeout -s INT -k 5 3 bash -c "$1") || code=$?

@@ -1,11 +1,11 @@
 import type { CopiedBatch } from './copy-batches';
 
-/** Batches that are written at once, 500 records each. Each is of one fetch, so that this bounds memory too. */
+/** Batches that are written at once at most, of at most 500 records each. Each is of one fetch, so that this bounds memory too. */
 const SIZE = 10;
 
 /**
  * Gathers batches, to write many at once while the next ones are read. The tables do not know yet what waits here: before they are asked
- * for anything, all of it is written. A write that fails is told to whoever comes next.
+ * for anything, all of it is written. After a write that failed there is none, and whoever has to wait for one is told.
  */
 export const createGather = (write: (batches: readonly CopiedBatch[]) => Promise<void>) => {
   let waiting: CopiedBatch[] = [];
@@ -13,9 +13,10 @@ export const createGather = (write: (batches: readonly CopiedBatch[]) => Promise
 
   const writeNext = (): void => {
     if (waiting.length === 0) return;
-    writing = write(waiting);
-    writing.catch(() => undefined);
+    const batches = waiting;
     waiting = [];
+    writing = writing.then(() => write(batches));
+    writing.catch(() => undefined);
   };
 
   return {

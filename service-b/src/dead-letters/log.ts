@@ -3,7 +3,7 @@ import { pause } from '../utils/when-aborted';
 import type { Position } from './command';
 
 /** service-b commits some times a second, but nothing behind an order that is still being retried. */
-const COMMIT = { waitMs: 10_000, pollMs: 250 };
+const COMMIT = { waitMs: 10_000, pollMs: 1_000 };
 
 /** There is no record at a position, or not any more. */
 export class NothingThereError extends Error {

@@ -1,7 +1,7 @@
 import { originalOf, readDeadLetter, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
 import { withTrace } from '../kafka/header-changes';
 import type { LogRecord, Range } from '../kafka/log-reader';
-import { letterIdOf, markOf, withMark } from '../kafka/redrive-headers';
+import { letterIdOf, markOf, redriveCountOf, withMark } from '../kafka/redrive-headers';
 import { traceOf } from '../utils/tracing';
 import type { RedriveRequest } from './command';
 import type { Log } from './log';
@@ -26,10 +26,15 @@ export type Candidate = {
 type Candidates = ReadonlyMap<string, Candidate>;
 
 /**
- * What the log says about the chosen ones: the orders that are paid, the positions that a record of `orders` came from, and what service-b
- * can still come to read of `orders`.
+ * What the log says about the chosen ones: the orders that are paid, the positions that a record of `orders` came from, what service-b
+ * can still come to read of `orders`, and the orders that have a record there which was not put back.
  */
-export type Known = { paid: ReadonlySet<string>; redriven: ReadonlySet<string>; uncommitted: readonly Range[] };
+export type Known = {
+  paid: ReadonlySet<string>;
+  redriven: ReadonlySet<string>;
+  uncommitted: readonly Range[];
+  unsettled: ReadonlySet<string>;
+};
 
 /**
  * Whether service-b can still come to read the original, say after a crash. Its first key may never have reached the provider: read after
@@ -44,7 +49,7 @@ const canComeAgain = ({ original }: Candidate, uncommitted: readonly Range[]): b
 
 /** Why a dead letter is not put back on `topic`; undefined if it is. `max` is how often the record of an order may be. */
 export const reasonToSkip = (
-  position: string, candidate: Candidate, { paid, redriven, uncommitted }: Known, { topic, max }: { topic: string; max: number },
+  position: string, candidate: Candidate, { paid, redriven, uncommitted, unsettled }: Known, { topic, max }: { topic: string; max: number },
 ): string | undefined => {
   const { order, redriveCount, original } = candidate;
   if (original === undefined) return 'cannot be read';
@@ -52,8 +57,13 @@ export const reasonToSkip = (
   if (redriven.has(position)) return 'put back before';
   if (order !== undefined && paid.has(order)) return 'order is paid';
   if (redriveCount >= max) return `put back ${max} times, the most that REDRIVE_MAX allows`;
-  return canComeAgain(candidate, uncommitted) ? 'original is not committed yet' : undefined;
+  if (canComeAgain(candidate, uncommitted)) return 'original is not committed yet';
+  // An order can lie in the topic twice, and each of its records is charged under the first key.
+  return order !== undefined && unsettled.has(order) ? 'another record of the order is not committed yet' : undefined;
 };
+
+/** Of a record of `orders` or `payments`. */
+const orderIn = ({ message: { key } }: LogRecord): string | undefined => orderOf(key && key.toString());
 
 const keyOf = ({ message: { key } }: LogRecord): string | undefined => key?.toString('latin1');
 
@@ -94,18 +104,23 @@ const choose = async (log: Log, topic: string, { positions, filter }: Pick<Redri
 };
 
 /** Nothing was put back before it had failed, but its order may have been paid long before: `payments` is read as a whole. */
-const readKnown = async (log: Log, topics: Topics, chosen: Candidates, oldest: number): Promise<Known> => {
+const readKnown = async (log: Log, topics: Topics, chosen: Candidates, { oldest, max }: { oldest: number; max: number }): Promise<Known> => {
   const orders = new Set([...chosen.values()].map(({ order }) => order));
   const paid = new Set<string>();
   const redriven = new Set<string>();
-  if (chosen.size === 0) return { paid, redriven, uncommitted: [] };
+  const unsettled = new Set<string>();
+  if (chosen.size === 0) return { paid, redriven, uncommitted: [], unsettled };
   // First: what became of an original that is committed stands in the log by then.
   const uncommitted = await log.uncommittedOf(topics.orders, (ranges) =>
-    [...chosen.values()].some((candidate) => canComeAgain(candidate, ranges)));
+    [...chosen.values()].some((candidate) => candidate.redriveCount < max && canComeAgain(candidate, ranges)));
+  await log.scan(uncommitted, (record) => {
+    const order = orderIn(record);
+    if (order !== undefined && orders.has(order) && redriveCountOf(record.message.headers) === 0) unsettled.add(order);
+  });
   await log.scan([...await log.rangesOf(topics.payments), ...await log.rangesOf(topics.orders, oldest)], (record) => {
     const { topic, message } = record;
     if (topic === topics.payments) {
-      const order = orderOf(message.key && message.key.toString());
+      const order = orderIn(record);
       if (order !== undefined && orders.has(order)) paid.add(order);
       return;
     }
@@ -113,7 +128,7 @@ const readKnown = async (log: Log, topics: Topics, chosen: Candidates, oldest: n
     const candidate = position === undefined ? undefined : chosen.get(position);
     if (position !== undefined && candidate !== undefined && isMarkOf(candidate, record)) redriven.add(position);
   });
-  return { paid, redriven, uncommitted };
+  return { paid, redriven, uncommitted, unsettled };
 };
 
 /** For each partition, from the first to the last of them: they come in the order of their offsets. */
@@ -191,7 +206,7 @@ export const createRedrive = ({ log, topics, max, send, confirm, judged, onRedri
 
   return async ({ positions, filter, dryRun, rate }: RedriveRequest): Promise<Outcome> => {
     const { chosen, oldest } = await choose(log, topics.deadLetters, { positions, filter });
-    const known = await readKnown(log, topics, chosen, oldest);
+    const known = await readKnown(log, topics, chosen, { oldest, max });
     const taken = new Map<string, Candidate>();
     const skipped = new Map<string, number>();
     for (const [at, candidate] of chosen) {

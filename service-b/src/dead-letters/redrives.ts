@@ -50,9 +50,9 @@ const REFUSED_SHOWN = 1_000;
 
 export const skippedOf = ({ skipped }: Plan): Redrive['skipped'] => [...skipped].map(([reason, count]) => ({ reason, count }));
 
-/** What KafkaJS and Node say holds addresses: that is for the log. */
+/** What KafkaJS and Node say holds addresses, and so may what tells of it as its cause: that is for the log. */
 const toldOf = (error: unknown): string => {
-  const isOwn = error instanceof Error && !error.name.startsWith('KafkaJS') && !('code' in error);
+  const isOwn = error instanceof Error && !error.name.startsWith('KafkaJS') && !('code' in error) && error.cause === undefined;
   return isOwn ? error.message : 'the broker cannot be reached, or refuses it';
 };
 

@@ -80,7 +80,7 @@ export const createLogReader = ({ kafka, brokers, groupId, pace }: {
    * outside the log is as good as none: then it begins at the beginning.
    */
   const uncommittedOf = (topic: string): Promise<Range[]> => withAdmin(`read what ${groupId} has committed of ${topic}`, async (admin) => {
-    // The commits first: both only grow, so one that lies behind the end then is of a log that is gone.
+    // The commits first: as the end only grows, one that lies behind it then is of a log that is gone.
     const [group] = await admin.fetchOffsets({ groupId, topics: [topic] });
     const ends = await admin.fetchTopicOffsets(topic);
     const committed = new Map(group?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));

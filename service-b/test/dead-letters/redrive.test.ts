@@ -15,7 +15,7 @@ const aCandidate = (differences: Partial<Candidate> = {}): Candidate =>
     original: { originalTopic: 'orders', originalPartition: 1, originalOffset: '42' }, ...differences,
   });
 const limits = { topic: 'orders', max: 3 };
-const nothingKnown = { paid: new Set<string>(), redriven: new Set<string>(), uncommitted: [] };
+const nothingKnown = { paid: new Set<string>(), redriven: new Set<string>(), uncommitted: [], unsettled: new Set<string>() };
 /** What service-b has still to commit, of `orders` 1 unless told otherwise. */
 const left = (from: bigint, to: bigint, place: Partial<Range> = {}): Range => ({ topic: 'orders', partition: 1, from, to, ...place });
 
@@ -32,6 +32,7 @@ describe('choosing', () => {
     ['order is paid', aCandidate(), { ...nothingKnown, paid: new Set([orderIdOf(0)]) }],
     ['put back 3 times', aCandidate({ redriveCount: 3 }), nothingKnown],
     ['original is not committed yet', aCandidate(), { ...nothingKnown, uncommitted: [left(42n, 43n)] }],
+    ['another record of the order is not committed yet', aCandidate(), { ...nothingKnown, unsettled: new Set([orderIdOf(0)]) }],
   ])('When a dead letter is one that %s, then it is skipped with that reason', (reason, candidate, known) => {
     expect(reasonToSkip('0:0', candidate, known, limits)).toContain(reason);
   });
@@ -204,7 +205,7 @@ describe('waiting until originals are committed', () => {
   test('When they are a moment later, then they are put back', async () => {
     const { run, asked } = aRedrive(letters(3), { uncommitted: [[left(40n, 60n)], [left(42n, 60n)], [left(43n, 60n)]] });
     const ended = run();
-    await jest.advanceTimersByTimeAsync(1_000);
+    await jest.advanceTimersByTimeAsync(2_000);
     expect(await ended).toMatchObject({ putBack: 3, skipped: new Map() });
     expect(asked.filter(({ since }) => since === 'uncommitted')).toHaveLength(3);
   });
@@ -219,6 +220,22 @@ describe('waiting until originals are committed', () => {
       expect(reasons(await ended)).toEqual({ 'original is not committed yet': 3 });
     }
     expect(sent).toEqual([]);
+  });
+
+  test('When none can be put back any more, then it is not waited for', async () => {
+    const { run } = aRedrive(letters(3), { max: 0, uncommitted: always(left(0n, 60n)) });
+    const startedAt = Date.now();
+    expect(await run()).toMatchObject({ putBack: 0 });
+    expect(Date.now()).toBe(startedAt);
+  });
+
+  test('When the log holds the order once more, not committed and never put back, then its letters are left for a later run', async () => {
+    const recordOf = (number: number, offset: string, headers = {}) =>
+      aLogRecord({ topic: topics.orders, partition: 1, offset, key: Buffer.from(orderIdOf(number)), headers });
+    const again = [recordOf(0, '50'), recordOf(1, '51', { 'redrive-count': '1' }), recordOf(2, '43')];
+    const { run, from } = aRedrive([...letters(3), ...again], { uncommitted: always(left(45n, 60n)) });
+    expect(reasons(await run())).toEqual({ 'another record of the order is not committed yet': 1 });
+    expect(from()).toEqual(['1:0', '2:0']);
   });
 
   test('When it is stopped meanwhile, then it ends at once', async () => {

@@ -95,6 +95,7 @@ describe('putting back', () => {
 test.each([
   Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:9092'), { code: 'ECONNREFUSED' }),
   Object.assign(new Error('Connection error: kafka-2:9092'), { name: 'KafkaJSConnectionError' }),
+  new Error('Kafka at kafka-2:9092: cannot read the ends of orders: refused', { cause: new Error('refused') }),
 ])('When a redrive fails by %p, then the address in it is not told', async (error) => {
   const { app } = anOperator({ run: async () => Promise.reject(error) });
   const { id } = (await request(app).post(redrives).send(real)).body as { id: string };
