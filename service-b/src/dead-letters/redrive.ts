@@ -104,7 +104,9 @@ const choose = async (log: Log, topic: string, { positions, filter }: Pick<Redri
 };
 
 /** Nothing was put back before it had failed, but its order may have been paid long before: `payments` is read as a whole. */
-const readKnown = async (log: Log, topics: Topics, chosen: Candidates, { oldest, max }: { oldest: number; max: number }): Promise<Known> => {
+const readKnown = async (
+  log: Log, topics: Topics, chosen: Candidates, { oldest, max }: { oldest: number; max: number },
+): Promise<Known> => {
   const orders = new Set([...chosen.values()].map(({ order }) => order));
   const paid = new Set<string>();
   const redriven = new Set<string>();
