@@ -18,9 +18,16 @@ const check = async (url: string, seconds: number): Promise<void> => {
     });
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
-    await page.goto(url);
     const textOf = (id: string): Promise<string> => page.locator(`#${id}`).innerText();
-    await waitFor('the board to be live', async () => await textOf('connection') === 'Live');
+    // A page whose files are cut off, by an instance that dies just then, is loaded once more: so does a person.
+    const open = async (): Promise<void> => {
+      await page.goto(url);
+      await waitFor('the board to be live', async () => await textOf('connection') === 'Live', { timeoutMs: 10_000 });
+    };
+    await open().catch(() => {
+      errors.length = 0;
+      return open();
+    });
     await page.evaluate('window.loadedOnce = true');
     await page.locator('#fate').selectOption('');
     const placed: string[] = [];
