@@ -39,17 +39,12 @@ export const createClaims = (maxRecords: number) => {
   return {
     of: (partition: number): Claim | undefined => claims.get(partition),
     all: (): Claim[] => [...claims.values()],
-    /**
-     * Takes over an assignment. What is kept goes on undisturbed: no other member had it in between.
-     * @returns the partitions that were held before
-     */
-    assign: (partitions: readonly number[]): Claim[] => {
+    /** Takes over an assignment. What is kept goes on undisturbed: no other member had it in between. */
+    assign: (partitions: readonly number[]): void => {
       for (const one of [...claims.values()]) {
         if (!partitions.includes(one.partition)) release(one, new Error('the partition was reassigned'));
       }
-      const kept = [...claims.values()];
       for (const partition of partitions) if (!claims.has(partition)) claim(partition);
-      return kept;
     },
     /** Begins with a partition anew. */
     renew: (old: Claim, reason: Error): Claim => {

@@ -62,15 +62,13 @@ export const createOrderConsumer = ({ kafka, topic, groupId, process, windowReco
     let memberId: string | undefined;
     // On the wire before this member's JoinGroup, hence still in the generation that owns the partitions.
     on(consumer.events.REBALANCING, commits.commitAtOnce);
-    // Emitted before the first fetch of the new generation, so the seeks are in place when it begins.
+    // What it kept comes again from what is committed, and the intake leaves it out. A seek would outlive this generation where it ends
+    // before the partition is fetched, and pass by what is given up then.
     on(consumer.events.GROUP_JOIN, ({ payload }) => {
       // Under another id it was out of the group meanwhile, and others may have gone on with its partitions.
       if (payload.memberId !== memberId) release('the member was out of its group');
       memberId = payload.memberId;
-      for (const { partition, window } of claims.assign(payload.memberAssignment[topic] ?? [])) {
-        const next = window.next();
-        if (next !== undefined) consumer.seek({ topic, partition, offset: next.toString() });
-      }
+      claims.assign(payload.memberAssignment[topic] ?? []);
       // KafkaJS keeps what was paused, also of a claim that has gone.
       for (const { partition, paused } of claims.all()) {
         consumer[paused ? 'pause' : 'resume']([{ topic, partitions: [partition] }]);

@@ -113,6 +113,25 @@ describe('13 a leader moves', () => {
     expect(countOf(1)).toBe(110);
   });
 
+  test('When the member joins anew and once more under another id, then what was not fetched in between is read from where the group is', async () => {
+    const { kafka, state } = aCluster({ leaders: [1, 2], logs: [[], records(100)] });
+    const { consumer, countOf } = consuming(kafka, (_record, signal) => (state.joins < 3 ? untilAborted(signal) : undefined));
+    await until('all are taken in', () => state.fetches.includes('1:0-99'));
+    const answer = deferred();
+    state.fetchWaits.set(2, answer.promise);
+    await until('the next fetch waits', () => !state.fetchWaits.has(2));
+    state.fetchErrors.set(1, CODES.unknownTopic);
+    await until('it joined anew', () => state.joins === 2);
+    state.memberId = 'another';
+    state.fetchErrors.set(1, CODES.unknownTopic);
+    await until('it joined once more', () => state.joins === 3);
+    state.logs[1]!.push(...records(10, 100));
+    answer.resolve();
+    await until('all are committed', () => state.committed.get(1) === 110);
+    await consumer.stop();
+    expect(countOf(1)).toBe(110);
+  });
+
   test('When two brokers give a reason to join anew at once, then it joins once', async () => {
     const { kafka, state } = aCluster({ leaders: [1, 2], logs: [[], []] });
     const { consumer, countOf } = consuming(kafka);
