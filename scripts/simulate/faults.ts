@@ -20,14 +20,20 @@ export type Stage = {
   mishaps: Mishaps;
 };
 
+/**
+ * `calm`: nothing breaks. `restless`: the same, and a group rebalances again and again while its coordinator moves. `aside`: brokers are
+ * slow or out of reach, and nothing else. `members`: they are taken for dead again and again, and nothing else.
+ */
+export type Kind = 'any' | 'calm' | 'restless' | 'aside' | 'members';
+
 type Fault = {
   name: string;
   /** How often it is chosen, beside the others. */
   weight: number;
   /** Needs that many brokers. */
   brokers?: number;
-  /** Breaks nothing: it is everyday life of a cluster. */
-  calm?: true;
+  /** Kinds of seeds that it comes in, beside those in which anything may happen. */
+  kinds?: Kind[];
   /** Begins it. @returns what it was done to, for the trace */
   run: (stage: Stage) => string;
 };
@@ -68,7 +74,7 @@ const rebalance = onGroup('rebalance');
 
 export const faults: Fault[] = [
   {
-    name: 'leaders are moved', weight: 4, brokers: 2, calm: true, run: (stage) => {
+    name: 'leaders are moved', weight: 4, brokers: 2, kinds: ['calm'], run: (stage) => {
       const times = 1 + stage.random.integer(6);
       for (let i = 0; i < times; i += 1) stage.clock.after(i * (20 + stage.random.integer(1_000)), stage.cluster.moveSome);
       return `${times} times`;
@@ -81,7 +87,7 @@ export const faults: Fault[] = [
     },
   },
   {
-    name: 'one leader is moved', weight: 3, brokers: 2, calm: true, run: ({ cluster, random }) => {
+    name: 'one leader is moved', weight: 3, brokers: 2, kinds: ['calm'], run: ({ cluster, random }) => {
       const partition = random.pick(cluster.partitions());
       cluster.moveOne(partition);
       return `${partition.topic}/${partition.id}`;
@@ -104,7 +110,7 @@ export const faults: Fault[] = [
     },
   },
   {
-    name: 'a broker is out of reach of its clients', weight: 1, run: (stage) => {
+    name: 'a broker is out of reach of its clients', weight: 1, kinds: ['aside'], run: (stage) => {
       const nodeId = someBroker(stage);
       stage.network.cut(nodeId);
       restartLater(stage, () => stage.network.mend(nodeId), 5_000);
@@ -112,7 +118,7 @@ export const faults: Fault[] = [
     },
   },
   {
-    name: 'the way to a broker is slow', weight: 1, run: (stage) => {
+    name: 'the way to a broker is slow', weight: 1, kinds: ['aside'], run: (stage) => {
       const [nodeId, ms] = [someBroker(stage), stage.random.pick([50, 300, 1_500])];
       stage.network.slowDown(nodeId, ms);
       restartLater(stage, () => stage.network.slowDown(nodeId, 0), 4_000);
@@ -132,9 +138,9 @@ export const faults: Fault[] = [
       `${ill(stage, 'Produce', ['after'])}, ${ill(stage, 'Fetch', ['before', 'late'])}`,
   },
   { name: 'requests are refused', weight: 3, run: spell(['refused'], ['Produce', 'Produce', 'Fetch', 'JoinGroup', 'SyncGroup', 'OffsetFetch', 'OffsetCommit', 'Heartbeat'], 1) },
-  { name: 'a group rebalances', weight: 2, calm: true, run: rebalance },
+  { name: 'a group rebalances', weight: 2, kinds: ['calm'], run: rebalance },
   {
-    name: 'a group rebalances while its coordinator moves', weight: 2, brokers: 2, calm: true, run: (stage) => {
+    name: 'a group rebalances while its coordinator moves', weight: 2, brokers: 2, kinds: ['calm', 'restless'], run: (stage) => {
       const { clock, random, cluster } = stage;
       const groupId = rebalance(stage);
       for (let i = 0; i < 3; i += 1) clock.after(random.integer(1_500), () => cluster.moveOne(cluster.coordination(groupId)));
@@ -145,7 +151,7 @@ export const faults: Fault[] = [
     name: 'a group rebalances, and answers get lost', weight: 2, run: (stage) =>
       `${rebalance(stage)}, ${spell(['before', 'after', 'late'], ['JoinGroup', 'SyncGroup', 'SyncGroup', 'OffsetFetch'], 1)(stage)}`,
   },
-  { name: 'members are taken for dead', weight: 2, run: onGroup('expire') },
+  { name: 'members are taken for dead', weight: 2, kinds: ['members'], run: onGroup('expire') },
   {
     name: 'a process is killed', weight: 2, run: (stage) => onProcess(stage, (process) => {
       process.kill();
@@ -166,15 +172,15 @@ export const faults: Fault[] = [
   },
 ];
 
-/** Sets some faults, drawn by their weights, into the time from now to `ms` later; in `calm` only those that break nothing. */
-export const planFaults = (stage: Stage, { count, ms, calm, trace }: {
+/** Sets some faults, drawn by their weights, into the time from now to `ms` later: those of the kind of seed. */
+export const planFaults = (stage: Stage, { count, ms, kind, trace }: {
   count: number;
   ms: number;
-  calm: boolean;
+  kind: Kind;
   trace: (what: string) => void;
 }): void => {
   const { clock, random, cluster } = stage;
-  const possible = faults.filter((fault) => cluster.nodeIds.length >= (fault.brokers ?? 1) && (!calm || fault.calm === true));
+  const possible = faults.filter((fault) => cluster.nodeIds.length >= (fault.brokers ?? 1) && (kind === 'any' || fault.kinds?.includes(kind) === true));
   const lots = possible.flatMap((fault) => Array.from({ length: fault.weight }, () => fault));
   for (let i = 0; i < count; i += 1) {
     const { name, run } = random.pick(lots);

@@ -109,6 +109,7 @@ export const createGroupsApi = ({ cluster, clock, random, trace, onCommit }: {
   return {
     handlers,
     committed: (groupId: string, topic: string, partition: number): string | undefined => groupOf(groupId).offsets.get(`${topic}/${partition}`),
+    restless: (): string[] => [...groups].filter(([, group]) => group.isRestless()).map(([groupId]) => groupId),
     rebalance: (groupId: string): void => groupOf(groupId).rebalance(),
     expire: (groupId: string): void => groupOf(groupId).expire(),
     /** The groups that this partition's leader coordinates have a new coordinator. */

@@ -22,6 +22,9 @@ export const createGroup = ({ groupId, clock, random, trace }: {
   let generation = 0;
   let leaderId = '';
   let deadline: { cancel: () => void } | undefined;
+  /** How often a member joined anew of itself, and how often another broker became the coordinator, which is the one good reason for it. */
+  let returns = 0;
+  let handOvers = 0;
   /** What would be found by the next coordinator: the last generation that got its assignment. */
   let stored = { generation: 0, leaderId: '', members: new Map<string, Member>() };
 
@@ -125,7 +128,10 @@ export const createGroup = ({ groupId, clock, random, trace }: {
       member.joining = answer;
       // A member that missed the answer gets it again; only the leader's return, or news in what a member can do, starts a rebalance.
       if (unchanged && (state === 'completing' || (state === 'stable' && memberId !== leaderId))) answerJoin(member);
-      else prepare();
+      else {
+        if (known !== undefined && state === 'stable') returns += 1;
+        prepare();
+      }
     },
     sync: ({ memberId, generationId, groupAssignment }: {
       memberId: string; generationId: number; groupAssignment: { memberId: string; memberAssignment: Buffer }[];
@@ -170,6 +176,8 @@ export const createGroup = ({ groupId, clock, random, trace }: {
       extendSession(members.get(memberId)!);
       return CODE.NONE;
     },
+    /** Whether its members joined anew more often than there was a reason to. */
+    isRestless: (): boolean => returns > handOvers,
     /** As when a member with new wishes comes. */
     rebalance: (): void => {
       if (state === 'stable') prepare();
@@ -180,6 +188,7 @@ export const createGroup = ({ groupId, clock, random, trace }: {
     },
     /** Another broker coordinates it from now on: it knows what was stored, and whoever waits for an answer has asked the wrong one. */
     handOver: (): void => {
+      handOvers += 1;
       for (const member of members.values()) {
         member.joining?.(refuseJoin(CODE.NOT_COORDINATOR_FOR_GROUP, ''));
         member.syncing?.(refuseSync(CODE.NOT_COORDINATOR_FOR_GROUP));

@@ -17,6 +17,8 @@ const PATIENCE_MS = 15_000;
  * not answered.
  */
 const RIVALS = { share: 0.5, withinMs: 8_000, userId: 'another' };
+/** Every third order without a rival is given up at its first refusal. So much later another client posts another order under its id. */
+const GIVEN_UP = { each: 3, afterMs: 10_000 };
 const rank = { pending: 0, failed: 1, completed: 2 } as const;
 
 export const anOrder = (random: Random): Order => {
@@ -30,16 +32,22 @@ export const anOrder = (random: Random): Order => {
 export type Load = ReturnType<typeof createLoad>;
 
 /** The clients of service-a: they post again what was refused or not answered, and look at what was accepted, as the drills' clients do. */
-export const createLoad = ({ clock, random, a, trace }: {
+export const createLoad = ({ clock, random, a, mayHold, trace }: {
   clock: Clock;
   random: Random;
   a: Process<ServiceA>;
+  /** Whether a broker may hold the record of an id. */
+  mayHold: (orderId: string) => boolean;
   trace: (what: string) => void;
 }) => {
   const accepted = new Map<string, Order>();
   const seen = new Map<string, View['status']>();
   /** Ids for which two clients have an order each, with that of the second, and whether it is being posted. */
   const contested = new Map<string, { order: Order; open: boolean }>();
+  /** Ids of orders that their client may give up, and whether it has. */
+  const faint = new Map<string, boolean>();
+  /** When an order without a rival was first posted to a service-a that was ready, and when it was accepted. */
+  const times = new Map<string, { posted: number; accepted?: number }>();
   const violations: string[] = [];
   let open = 0;
   let posted = 0;
@@ -58,12 +66,26 @@ export const createLoad = ({ clock, random, a, trace }: {
     place(rival.order);
   };
 
+  const giveUp = (order: Order): void => {
+    const { orderId } = order;
+    faint.set(orderId, true);
+    contested.set(orderId, { order: { ...order, userId: RIVALS.userId }, open: false });
+    clock.after(GIVEN_UP.afterMs, () => {
+      open -= 1;
+      placeRival(orderId);
+    });
+  };
+
   const post = (order: Order): void => {
     const { orderId, userId } = order;
     const isRival = userId === RIVALS.userId;
     const again = (why: string): void => {
       refused += 1;
       trace(`client: ${orderId} ${why}`);
+      if (!isRival && faint.has(orderId)) {
+        giveUp(order);
+        return;
+      }
       if (!isRival) placeRival(orderId);
       clock.after(RETRY_MS, () => post(order));
     };
@@ -73,18 +95,22 @@ export const createLoad = ({ clock, random, a, trace }: {
     };
     a.call(() => again('got no answer'), ({ placeOrder, caughtUp }, done) => {
       if (!caughtUp()) return void done(() => again('refused: state is being rebuilt'));
+      if (!times.has(orderId) && !contested.has(orderId)) times.set(orderId, { posted: clock.now() });
       clock.after(PATIENCE_MS, () => done(() => again('waited in vain')));
       placeOrder(order).then(() => done(() => {
         trace(`client: ${orderId} accepted`);
         const rival = accepted.get(orderId);
         if (rival !== undefined && rival.userId !== userId) violations.push(`${orderId} was accepted for two orders`);
         accepted.set(orderId, order);
+        const time = times.get(orderId);
+        if (time !== undefined) time.accepted = clock.now();
         end();
       }), (error: unknown) => done(() => {
         const name = error instanceof Error ? error.name : String(error);
         // The id stands for the order of the other client: there is nothing to try again.
         if (name === 'OrderConflictError' && contested.has(orderId)) {
           trace(`client: ${orderId} is another order`);
+          if (faint.get(orderId) === true && !mayHold(orderId)) violations.push(`${orderId} is taken, though no broker can hold its order`);
           end();
           return;
         }
@@ -121,11 +147,14 @@ export const createLoad = ({ clock, random, a, trace }: {
     },
     post: (): void => {
       const order = anOrder(random);
+      const isContested = random.next() < RIVALS.share;
+      if (!isContested && posted % GIVEN_UP.each === 0) faint.set(order.orderId, false);
       place(order);
-      if (random.next() >= RIVALS.share) return;
+      if (!isContested) return;
       contested.set(order.orderId, { order: { ...order, userId: RIVALS.userId }, open: false });
       clock.after(random.integer(RIVALS.withinMs), () => placeRival(order.orderId));
     },
+    times: (): ReadonlyMap<string, { posted: number; accepted?: number }> => times,
     /** Ids under which these records of `orders` hold both orders. */
     doubled: (orders: TopicRecord[]): string[] => [...contested.keys()].filter((orderId) =>
       new Set(orders.filter(({ key }) => String(key) === orderId).map(({ value }) => String(value).includes(`"${RIVALS.userId}"`))).size > 1),

@@ -7,7 +7,8 @@ export type Mishaps = ReturnType<typeof createMishaps>;
 
 /** Codes that a broker may refuse a request with and be well again. */
 const refusals: Record<string, number[]> = {
-  Produce: [CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT, CODE.UNKNOWN_TOPIC_OR_PARTITION],
+  // The last one without an offset: it may not count.
+  Produce: [CODE.NOT_ENOUGH_REPLICAS, CODE.NOT_LEADER_FOR_PARTITION, CODE.REQUEST_TIMED_OUT, CODE.UNKNOWN_TOPIC_OR_PARTITION, CODE.NONE],
   // The last one comes of a broker that has just started, or just lost a replica.
   Fetch: [CODE.NOT_LEADER_FOR_PARTITION, CODE.UNKNOWN_TOPIC_OR_PARTITION],
   ListOffsets: [CODE.NOT_LEADER_FOR_PARTITION],

@@ -3,6 +3,7 @@ import type { Random } from '../drill/random';
 import type { Serve } from './api';
 import type { Clock } from './clock';
 import { FakeSocket, type Arrived, type Connection } from './connection';
+import type { Ledger } from './ledger';
 import { readRequest, writeAnswer } from './wire';
 
 /** What becomes of a request on its way: `before` and `after` close the connection before or after the broker has done what was asked. */
@@ -13,11 +14,12 @@ export type Network = ReturnType<typeof createNetwork>;
 export const hostOf = (nodeId: number): string => `broker-${nodeId}`;
 
 /** TCP between the services and the brokers: order kept on a connection, latency, resets, and links over which nothing comes through. */
-export const createNetwork = ({ clock, random, serve, mishap, trace }: {
+export const createNetwork = ({ clock, random, serve, mishap, ledger, trace }: {
   clock: Clock;
   random: Random;
   serve: Serve;
   mishap: (nodeId: number, api: string) => Mishap | undefined;
+  ledger: Ledger;
   trace: (what: string) => void;
 }) => {
   const connections = new Set<Connection>();
@@ -27,6 +29,8 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
   /** What a frozen broker has in its buffers of clients that went away: it is done when it goes on. */
   let buffered: { nodeId: number; request: Arrived }[] = [];
   const cut = new Set<number>();
+  /** Brokers that were out of reach or slow for a while. */
+  const hindered = new Set<number>();
   /** Added to each way, by broker. */
   const slow = new Map<number, number>();
 
@@ -56,7 +60,7 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
     }, actor);
   };
 
-  const deliver = (connection: Connection, { correlationId }: Arrived, what: unknown): void => {
+  const deliver = (connection: Connection, request: Arrived, what: unknown): void => {
     const { nodeId, actor, socket } = connection;
     if (!connection.open) return;
     if (cut.has(nodeId)) {
@@ -65,7 +69,9 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
     }
     connection.lastOut = Math.max(connection.lastOut, clock.now() + latency(nodeId));
     clock.after(connection.lastOut - clock.now(), () => {
-      if (connection.open) socket.emit('data', writeAnswer(correlationId, what));
+      if (!connection.open) return;
+      ledger.answered(actor, request, what);
+      socket.emit('data', writeAnswer(request.correlationId, what));
     }, actor);
   };
 
@@ -108,6 +114,7 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
     const connection: Connection = { socket, actor, nodeId, open: true, ending: false, waiting: [], busy: false, lastIn: 0, lastOut: 0 };
     socket.write = (bytes) => {
       const request = readRequest(bytes);
+      ledger.sent(actor, request);
       if (!connection.open) return false;
       if (cut.has(nodeId)) {
         close(connection, 'error', 2_000 + random.integer(8_000));
@@ -172,9 +179,16 @@ export const createNetwork = ({ clock, random, serve, mishap, trace }: {
       }
     },
     /** Nothing comes through between the services and the broker, and nobody is told; later the connections break. */
-    cut: (nodeId: number): void => void cut.add(nodeId),
+    cut: (nodeId: number): void => {
+      hindered.add(nodeId);
+      cut.add(nodeId);
+    },
     mend: (nodeId: number): void => void cut.delete(nodeId),
-    slowDown: (nodeId: number, ms: number): void => void slow.set(nodeId, ms),
+    slowDown: (nodeId: number, ms: number): void => {
+      hindered.add(nodeId);
+      slow.set(nodeId, ms);
+    },
+    wasHindered: (nodeId: number): boolean => hindered.has(nodeId),
     /** Breaks some of the connections to a broker. */
     shake: (nodeId: number): void => {
       for (const connection of of(nodeId)) if (random.next() < 0.5) close(connection, random.pick(['end', 'error']));

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { partitionOf } from '../../service-a/src/kafka/partitioner';
 import type { TopicRecord } from '../drill/read-topic';
 import { TOPICS, type Cluster } from './cluster';
 import type { Load } from './load';
 import type { LogRecord, Partition } from './partition';
+import type { Network } from './network';
 import type { Process } from './processes';
 import { createState, type ServiceA } from './service-a';
 import type { ServiceB } from './service-b';
@@ -58,6 +60,34 @@ export const unsettled = ({ cluster, load, a, members, committed }: {
   }
   for (const member of members) expect(member.service()?.ready() === true, () => `${member.name} is not ready`);
   return what;
+};
+
+/**
+ * So long an order may wait for its acceptance, and then for its outcome, when only other partitions are hindered: a client that asks for
+ * the leaders for the first time may ask the broker that is away, and notices it after a request's 4 s.
+ */
+const USUAL_MS = 5_000;
+
+/**
+ * Where one broker was hindered and nothing else happened, orders of partitions with other leaders must not have waited.
+ * @returns in words where they did
+ */
+export const heldUp = ({ cluster, network, load, logs, groupId }: {
+  cluster: Cluster;
+  network: Pick<Network, 'wasHindered'>;
+  load: Load;
+  logs: Logs;
+  /** Of service-b: without its coordinator it may stop. */
+  groupId: string;
+}): string[] => {
+  const outcomeAt = new Map([...logs.deadLetters, ...logs.payments].toReversed().map(({ key, appendedAt }) => [String(key), appendedAt]));
+  const pays = !network.wasHindered(cluster.coordination(groupId).leader());
+  return [...load.times()].flatMap(([orderId, { posted, accepted = Infinity }]) => {
+    const partition = partitionOf(Buffer.from(orderId), cluster.partitionsOf(TOPICS.orders).length);
+    if (network.wasHindered(cluster.partitionOf(TOPICS.orders, partition)!.leader())) return [];
+    const waited = Math.max(accepted - posted, pays ? (outcomeAt.get(orderId) ?? Infinity) - accepted : 0);
+    return waited <= USUAL_MS ? [] : [`${orderId} waited ${waited} ms, though only other partitions were hindered`];
+  });
 };
 
 /** What service-a holds must be what anyone would make of the topics. @returns in words where it is not */

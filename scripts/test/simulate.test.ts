@@ -1,5 +1,6 @@
 import { createRandom } from '../drill/random';
 import { createClock } from '../simulate/clock';
+import { createLedger } from '../simulate/ledger';
 import { CODE, createPartition, type Partition } from '../simulate/partition';
 import { runSeed } from '../simulate/seed';
 import { newActor } from '../simulate/timers';
@@ -38,6 +39,48 @@ describe('a seed', () => {
     const real = { Date, setTimeout, random: Math.random };
     await runSeed(SEED);
     expect({ Date, setTimeout, random: Math.random }).toEqual(real);
+  });
+});
+
+describe('what was asked and told', () => {
+  const noted = () => {
+    const told: string[] = [];
+    const ledger = createLedger((what) => told.push(what));
+    const actor = newActor('service');
+    const request = { api: 'Produce', fields: { topicData: [{ topic: 'orders', partitions: [{ partition: 0, messages: [{ key: 'k', value: 'v' }] }] }] } };
+    return {
+      told,
+      mayHold: () => ledger.mayHold('k'),
+      send: (by = actor) => ledger.sent(by, request),
+      answer: (errorCode: number, baseOffset: string) =>
+        ledger.answered(actor, request, { topics: [{ topicName: 'orders', partitions: [{ partition: 0, errorCode, baseOffset }] }] }),
+    };
+  };
+
+  test('When a record is sent again, then it is told if its offset was known to the process', () => {
+    const { told, send, answer } = noted();
+    send();
+    answer(CODE.NOT_ENOUGH_REPLICAS, '-1');
+    send();
+    answer(CODE.NONE, '-1');
+    send();
+    answer(CODE.NONE, '7');
+    send(newActor('another'));
+    expect(told).toEqual([]);
+    send();
+    expect(told).toEqual(['service sent a record of orders/0 again that was acknowledged']);
+  });
+
+  test('When requests were refused before an append, then no broker can hold the key; else one may', () => {
+    const { mayHold, send, answer } = noted();
+    expect(mayHold()).toBe(false);
+    send();
+    expect(mayHold()).toBe(true);
+    answer(CODE.NOT_ENOUGH_REPLICAS, '-1');
+    expect(mayHold()).toBe(false);
+    send();
+    answer(CODE.REQUEST_TIMED_OUT, '-1');
+    expect(mayHold()).toBe(true);
   });
 });
 
