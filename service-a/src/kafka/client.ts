@@ -3,6 +3,7 @@ import type { Logger } from '../utils/logger';
 import { patchGroups } from './kafkajs-group-patches';
 import { patchNetwork } from './kafkajs-network-patches';
 import { poolEncoderBuffers, readHeadersWhenAsked, sendHeadersAsTheyAre, tameRequestQueue } from './kafkajs-patches';
+import { hideAbortedRecords } from './kafkajs-transaction-patch';
 import { connectionOptions, type Security } from './security';
 
 /**
@@ -36,6 +37,7 @@ export const patchKafkaJs = (): void => {
   poolEncoderBuffers();
   readHeadersWhenAsked();
   sendHeadersAsTheyAre();
+  hideAbortedRecords();
   patchNetwork();
   patchGroups();
 };
