@@ -8,6 +8,7 @@ import { fetchedFrom } from './fetched';
 import { logNumberOf } from './kafkajs-group-patches';
 import { createKeyQueue } from './key-queue';
 import { messageBytes } from './message-bytes';
+import { onOwnBytes } from './own-bytes';
 import type { Life, SupervisedConsumer } from './supervise';
 
 /** Resolves once the record's outcome is published; rejects only when `signal` aborts. */
@@ -73,7 +74,7 @@ export const createIntake = ({ topic, claims, process, supervised, logger }: {
         consumer.pause([{ topic, partitions: [partition] }]);
         return false;
       }
-      take(claim, { topic, partition, message });
+      take(claim, { topic, partition, message: onOwnBytes(message) });
     }
     return true;
   };
