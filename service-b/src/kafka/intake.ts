@@ -48,7 +48,8 @@ export const createIntake = ({ topic, claims, process, supervised, logger }: {
     const { partition, message } = record;
     const { signal } = claim.ended;
     const slot = claim.window.add(BigInt(message.offset), messageBytes(message));
-    keys.run(message.key?.toString('latin1'), async () => {
+    // Keys that are ids of orders differ in nothing but case when they are the same.
+    keys.run(message.key?.toString('latin1').toLowerCase(), async () => {
       if (signal.aborted) return;
       try {
         await process(record, signal);

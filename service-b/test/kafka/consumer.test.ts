@@ -308,6 +308,20 @@ describe('12.10 a record waits', () => {
   });
 });
 
+describe('one order under keys in small and capital letters', () => {
+  test('When the first of its records waits, then the next one waits behind it, and other orders go on', async () => {
+    const { kafka } = aCluster({ leaders: [1], logs: [['AB-1', 'ab-1', 'ab-2'].map((key, offset) => ({ offset, key, value: '{}' }))] });
+    const gate = deferred();
+    const { consumer, outcomes } = consuming(kafka, (record) => (record === '0:0' ? gate.promise : undefined));
+    await until('the other order is handled', () => outcomes.has('0:2'));
+    expect(outcomes.has('0:1')).toBe(false);
+    gate.resolve();
+    await until('all are handled', () => outcomes.size === 3);
+    expect([...outcomes.keys()]).toEqual(['0:2', '0:0', '0:1']);
+    await consumer.stop();
+  });
+});
+
 describe('the log is another one', () => {
   test('When the topic was made anew while it is consumed, then its records are handled from the beginning', async () => {
     const { kafka, state } = aCluster({ leaders: [1], logs: [records(10)] });
