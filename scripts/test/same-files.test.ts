@@ -60,6 +60,7 @@ const SAME = [
   'src/utils/refusal.ts',
   'src/utils/server.ts',
   'src/utils/shutdown.ts',
+  'src/utils/stop-early.ts',
   'src/utils/timestamp.ts',
   'src/utils/tokens.ts',
   'src/utils/tracer.ts',
