@@ -57,4 +57,24 @@ describe('Transactions on a real broker', () => {
     for (const one of aborted) expect(await stage.load.look(one)).toBeUndefined();
     await Promise.all([outer, inner].map((producer) => producer.disconnect()));
   }, 120_000);
+
+  it('When a transaction stays open, then the records that wait behind it are told as lag by both services', async () => {
+    const producer = await transactional();
+    const transaction = await producer.transaction();
+    const waiting = Array.from({ length: 3 }, () => randomUUID());
+    await write(transaction, waiting[0]!);
+    const plain = stage.kafka.producer({ allowAutoTopicCreation: false });
+    await plain.connect();
+    await write(plain, waiting[1]!, waiting[2]!);
+    const lagOf = async (url: string): Promise<number> => {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      const line = new RegExp(`^kafka_consumer_lag_records\\{topic="${stage.topics.orders}",partition="0"\\} (\\d+)`, 'm');
+      return Number(line.exec(text)?.[1]);
+    };
+    for (const { url } of [stage.a, stage.b]) await waitFor(`the lag of ${url}`, async () => await lagOf(url) === 3);
+    await transaction.commit();
+    await waitFor('their payment', async () => (await Promise.all(waiting.map(stage.load.look))).every((order) => order?.status === 'completed'));
+    await waitFor('no lag', async () => await lagOf(stage.b.url) === 0);
+    await Promise.all([producer, plain].map((one) => one.disconnect()));
+  }, 120_000);
 });

@@ -1,6 +1,7 @@
 import { Kafka, logLevel, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { patchGroups } from './kafkajs-group-patches';
+import { tellEndOfLog } from './kafkajs-lag-patch';
 import { patchNetwork } from './kafkajs-network-patches';
 import { poolEncoderBuffers, readHeadersWhenAsked, sendHeadersAsTheyAre, tameRequestQueue } from './kafkajs-patches';
 import { hideAbortedRecords } from './kafkajs-transaction-patch';
@@ -38,6 +39,7 @@ export const patchKafkaJs = (): void => {
   readHeadersWhenAsked();
   sendHeadersAsTheyAre();
   hideAbortedRecords();
+  tellEndOfLog();
   patchNetwork();
   patchGroups();
 };
