@@ -61,7 +61,9 @@ export const createExpressServer = (app: Express): Server => {
 export const listen = (server: Server, { host, port }: { host: string; port: number }): Promise<void> => new Promise((resolve, reject) => {
   connectionsOf(server);
   server.once('error', (error: NodeJS.ErrnoException) => {
-    reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} of ${host} is taken; set PORT to a free one`, { cause: error }) : error);
+    const { code = error.message } = error;
+    const why = code === 'EADDRINUSE' ? 'is taken; set PORT to a free one' : `cannot be had (${code}); set HOST and PORT to what this machine has and gives`;
+    reject(new Error(`port ${port} of ${host} ${why}`, { cause: error }));
   });
   server.listen(port, host, resolve);
 });

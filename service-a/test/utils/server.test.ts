@@ -59,6 +59,21 @@ const askAgain = (port: number, pausesMs: number[]): Promise<Asked[]> => new Pro
 
 afterEach(closeAll);
 
+test.each([
+  ['an address of another machine', '192.0.2.1', 0, /^port 0 of 192\.0\.2\.1 cannot be had \(EADDRNOTAVAIL\); set HOST and PORT /],
+  ['a name of no machine', 'nowhere.invalid', 0, /^port 0 of nowhere\.invalid cannot be had \((ENOTFOUND|EAI_AGAIN)\); set HOST and PORT /],
+])('When it is to listen at %s, then the error names the settings', async (_what, host, port, message) => {
+  await expect(listen(createServer(), { host, port })).rejects.toThrow(message);
+});
+
+test('When the port is taken, then the error says so, and names the setting', async () => {
+  const other = createServer();
+  await listen(other, { host: '127.0.0.1', port: 0 });
+  const port = await listening(other);
+  await expect(listen(createServer(), { host: '127.0.0.1', port })).rejects.toThrow(`port ${port} of 127.0.0.1 is taken; set PORT to a free one`);
+  other.close();
+});
+
 describe('server', () => {
   test('When it is closed, then an open request is answered, and one that takes too long is cut off', async () => {
     const arrived: string[] = [];

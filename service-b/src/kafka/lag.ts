@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import type { Logger } from '../utils/logger';
+import { toEndOfLog } from './kafkajs-lag-patch';
 
 export type PartitionLag = { topic: string; partition: number; records: number };
 
@@ -18,7 +19,8 @@ export const createLagWatch = ({ kafka, groupId, topics, logger }: { kafka: Kafk
   let admin: Admin | undefined;
 
   const lagOf = async (asked: Admin, topic: string): Promise<PartitionLag[]> => {
-    const [ends, [group]] = [await asked.fetchTopicOffsets(topic), await asked.fetchOffsets({ groupId, topics: [topic] })];
+    const ends = await toEndOfLog(() => asked.fetchTopicOffsets(topic));
+    const [group] = await asked.fetchOffsets({ groupId, topics: [topic] });
     const committed = new Map(group?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
     return ends.map(({ partition, low, high }) => {
       // Nothing committed yet (-1), or cut by retention meanwhile: what is still there is ahead.

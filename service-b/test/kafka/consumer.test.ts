@@ -311,6 +311,36 @@ describe('12.10 a partition stands', () => {
   });
 });
 
+describe('12.10 a record waits', () => {
+  test('When it came with others in one answer, then it holds its own bytes, and not those of all', async () => {
+    const answer = Buffer.allocUnsafeSlow(1_000_000);
+    const { kafka } = aCluster({ leaders: [1], logs: [[{ offset: 0, key: 'k', value: answer.subarray(0, 300) }]] });
+    const held: number[] = [];
+    const consumer = createOrderConsumer({
+      kafka, topic: 'orders', groupId: 'g', onJoin: () => undefined, onRestart: () => undefined, logger: recordingLogger().logger,
+      process: async ({ message }) => void held.push(message.value?.buffer.byteLength ?? 0),
+    });
+    consumer.start();
+    await until('it is handled', () => held.length === 1);
+    await consumer.stop();
+    expect(held).toEqual([301]);
+  });
+});
+
+describe('one order under keys in small and capital letters', () => {
+  test('When the first of its records waits, then the next one waits behind it, and other orders go on', async () => {
+    const { kafka } = aCluster({ leaders: [1], logs: [['AB-1', 'ab-1', 'ab-2'].map((key, offset) => ({ offset, key, value: '{}' }))] });
+    const gate = deferred();
+    const { consumer, outcomes } = consuming(kafka, (record) => (record === '0:0' ? gate.promise : undefined));
+    await until('the other order is handled', () => outcomes.has('0:2'));
+    expect(outcomes.has('0:1')).toBe(false);
+    gate.resolve();
+    await until('all are handled', () => outcomes.size === 3);
+    expect([...outcomes.keys()]).toEqual(['0:2', '0:0', '0:1']);
+    await consumer.stop();
+  });
+});
+
 describe('the log is another one', () => {
   test('When the topic was made anew while it is consumed, then its records are handled from the beginning', async () => {
     const { kafka, state } = aCluster({ leaders: [1], logs: [records(10)] });

@@ -44,6 +44,19 @@ describe('shutdown', () => {
     expect(output).not.toContain('at exit');
   }, 20_000);
 
+  test('When a signal comes before there is anything to close, then the process ends at once with 0', async () => {
+    expect(await run("console.log('signal');")).toEqual({ code: 0, output: 'signal\n' });
+  }, 20_000);
+
+  test('When a signal comes while the process is busy with its start, then it stops in order as soon as it can', async () => {
+    const { code, output } = await run(`
+      console.log('signal');
+      for (const end = Date.now() + 500; Date.now() < end;);
+      shutdownOnSignal({ logger, atExit: () => console.log('at exit'), steps: [] });`);
+    expect(output).toContain('at exit');
+    expect(code).toBe(0);
+  }, 20_000);
+
   test.each([
     ['an error is thrown', 'setTimeout(() => { throw new Error("x"); }, 10)'],
     ['a promise is rejected', 'void Promise.reject(new Error("x"))'],
