@@ -216,6 +216,18 @@ describe('a stream that is resumed', () => {
     }
   });
 
+  test('When far more changed than is told again, then no more is read of it than it takes to see that', async () => {
+    const { read, listen, store } = aStation();
+    const items = Array.from({ length: 500 }, () => ({ productId: 'p'.repeat(128), quantity: 1, price: 1 }));
+    for (let number = 0; number < 500; number += 1) {
+      const orderId = orderIdOf(number);
+      read(created(orderId, { order: canonicalText(anOrder({ orderId, items })) }));
+    }
+    const getMany = jest.spyOn(store, 'getMany');
+    expect((await listen({ lastEventId: '0' })).heard()).toEqual(['sync false @500', 'counts 500/0/0 @500']);
+    expect(getMany.mock.calls.flatMap(([orderIds]) => orderIds).length).toBeLessThan(100);
+  });
+
   test('When it comes while changes wait to be told, then it hears of them, and the others do not miss them', async () => {
     const { read, listen } = aStation();
     const first = await listen();
