@@ -49,6 +49,7 @@ const SAME = [
   'src/routes/json-body.ts',
   'src/routes/static-page.ts',
   'src/utils/connection.ts',
+  'src/utils/early-stop.ts',
   'src/utils/gate.ts',
   'src/utils/histogram.ts',
   'src/utils/logger.ts',

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { endEarlyStop } from './early-stop';
 import type { Logger } from './logger';
 
 /** A named step of the way down; after `timeoutMs` the next one begins all the same. */
@@ -46,6 +47,8 @@ export const shutdownOnSignal = ({ logger, steps, atExit }: {
       void close(signal);
     });
   }
+  // Not before: a signal that has come is lost with the last of its listeners.
+  endEarlyStop();
 };
 
 /** An error nobody caught leaves the process in an unknown state: one line, exit 1, and the supervisor starts it anew. */
