@@ -122,12 +122,15 @@ declare module 'kafkajs/src/consumer/consumerGroup' {
   import type OffsetManager from 'kafkajs/src/consumer/offsetManager';
   import type { InternalCluster } from 'kafkajs/src/consumer/offsetManager';
   class ConsumerGroup {
+    constructor(options: object);
     readonly groupId: string;
     readonly cluster: InternalCluster;
     readonly offsetManager: OffsetManager | null;
     coordinator: InternalBroker | null;
     readonly memberId: string | null;
     readonly generationId: number | null;
+    /** By the clock, in milliseconds since 1970. */
+    lastRequest: number;
     leave(): Promise<void>;
     joinAndSync(): Promise<void>;
     heartbeat(options: { interval: number }): Promise<void>;

@@ -38,7 +38,7 @@ export const createLagWatch = ({ kafka, groupId, topics, logger }: { kafka: Kafk
       }
       const read: PartitionLag[] = [];
       for (const topic of topics) read.push(...await lagOf(admin, topic));
-      [lags, readAt] = [read, Date.now()];
+      [lags, readAt] = [read, performance.now()];
     } catch (error) {
       logger.debug('cannot read the lag, trying again', { error });
       await admin?.disconnect().catch(() => undefined);
@@ -60,6 +60,6 @@ export const createLagWatch = ({ kafka, groupId, topics, logger }: { kafka: Kafk
       await admin?.disconnect();
     },
     /** By partition; empty while the broker does not answer. */
-    lags: (): readonly PartitionLag[] => (Date.now() - readAt < STALE_MS ? lags : []),
+    lags: (): readonly PartitionLag[] => (performance.now() - readAt < STALE_MS ? lags : []),
   };
 };
