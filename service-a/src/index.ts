@@ -1,3 +1,4 @@
+import './utils/stop-early';
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createApp } from './app';

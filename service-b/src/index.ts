@@ -1,3 +1,4 @@
+import './utils/stop-early';
 import { createApp } from './app';
 import { loadEnv, registryOf, securityOf, tracesUrlOf, type Env } from './config/env';
 import { createLook, principalOf } from './kafka/access';

@@ -4,7 +4,7 @@ import { toDeadLetter } from './kafka/dead-letter';
 import { withTrace } from './kafka/header-changes';
 import type { OutcomeRecord, Position, Publisher } from './kafka/publisher';
 import { redriveCountOf } from './kafka/redrive-headers';
-import { positionAttributes, recordAttributes } from './kafka/span-attributes';
+import { positionAttributes, recordAttributes, shortTextOf } from './kafka/span-attributes';
 import type { Metrics } from './metrics';
 import type { PublishDeadLetter, PublishPayment, Retry } from './processors/process-order';
 import { endWith, traceIdOf, traceOf, type Attributes, type TraceHeaders, type Tracer } from './utils/tracing';
@@ -44,7 +44,7 @@ export const createSteps = ({ groupId, codec, payments, deadLetters, tracer, met
       // What was put back goes on in the trace of its first try, and points to where that ended.
       const links = parent !== undefined && redriveCountOf(headers) > 0 ? [parent] : [];
       const span = tracer.start('consumer', `process ${topic}`, { parent, links, attributes });
-      trail.log('order consumed', { orderId: key?.toString().slice(0, 64), traceId: traceIdOf(span.trace), topic, partition, offset });
+      trail.log('order consumed', { orderId: key === null ? undefined : shortTextOf(key), traceId: traceIdOf(span.trace), topic, partition, offset });
       return endWith(span, process({ topic, partition, message, trace: span.trace }, signal));
     };
 
@@ -69,7 +69,7 @@ export const createSteps = ({ groupId, codec, payments, deadLetters, tracer, met
     metrics.finished('dead_lettered', record.message.timestamp);
     metrics.deadLettered(error.name);
     trail.log('order dead-lettered', {
-      orderId: key?.toString().slice(0, 64), errorType: error.name, retryCount, traceId: traceIdOf(record.trace),
+      orderId: key === null ? undefined : shortTextOf(key), errorType: error.name, retryCount, traceId: traceIdOf(record.trace),
       topic: deadLetters.topic, ...position,
     });
   };

@@ -44,8 +44,18 @@ declare module 'kafkajs/src/broker' {
     maxWaitTime: number; minBytes: number; maxBytes: number; isolationLevel: number;
     topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[];
   };
+  type FetchedRecord = {
+    readonly offset: string;
+    isControlRecord: boolean;
+    readonly batchContext: { producerId: string; inTransaction: boolean };
+  };
   /** Of a partition, for KafkaJS's `Batch`. */
-  export type Fetched = { partition: number; highWatermark: string };
+  export type Fetched = {
+    readonly partition: number;
+    readonly highWatermark: string;
+    readonly messages: readonly FetchedRecord[];
+    abortedTransactions: readonly { producerId: string; firstOffset: string }[] | null;
+  };
   class Broker {
     constructor(options: { connectionPool: ConnectionPool; logger: Log });
     readonly connectionPool: ConnectionPool;
@@ -112,12 +122,15 @@ declare module 'kafkajs/src/consumer/consumerGroup' {
   import type OffsetManager from 'kafkajs/src/consumer/offsetManager';
   import type { InternalCluster } from 'kafkajs/src/consumer/offsetManager';
   class ConsumerGroup {
+    constructor(options: object);
     readonly groupId: string;
     readonly cluster: InternalCluster;
     readonly offsetManager: OffsetManager | null;
     coordinator: InternalBroker | null;
     readonly memberId: string | null;
     readonly generationId: number | null;
+    /** By the clock, in milliseconds since 1970. */
+    lastRequest: number;
     leave(): Promise<void>;
     joinAndSync(): Promise<void>;
     heartbeat(options: { interval: number }): Promise<void>;

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import type { Logger } from '../utils/logger';
+import { toEndOfLog } from './kafkajs-lag-patch';
 
 export type PartitionLag = { topic: string; partition: number; records: number };
 
@@ -18,7 +19,8 @@ export const createLagWatch = ({ kafka, groupId, topics, logger }: { kafka: Kafk
   let admin: Admin | undefined;
 
   const lagOf = async (asked: Admin, topic: string): Promise<PartitionLag[]> => {
-    const [ends, [group]] = [await asked.fetchTopicOffsets(topic), await asked.fetchOffsets({ groupId, topics: [topic] })];
+    const ends = await toEndOfLog(() => asked.fetchTopicOffsets(topic));
+    const [group] = await asked.fetchOffsets({ groupId, topics: [topic] });
     const committed = new Map(group?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
     return ends.map(({ partition, low, high }) => {
       // Nothing committed yet (-1), or cut by retention meanwhile: what is still there is ahead.
@@ -36,7 +38,7 @@ export const createLagWatch = ({ kafka, groupId, topics, logger }: { kafka: Kafk
       }
       const read: PartitionLag[] = [];
       for (const topic of topics) read.push(...await lagOf(admin, topic));
-      [lags, readAt] = [read, Date.now()];
+      [lags, readAt] = [read, performance.now()];
     } catch (error) {
       logger.debug('cannot read the lag, trying again', { error });
       await admin?.disconnect().catch(() => undefined);
@@ -58,6 +60,6 @@ export const createLagWatch = ({ kafka, groupId, topics, logger }: { kafka: Kafk
       await admin?.disconnect();
     },
     /** By partition; empty while the broker does not answer. */
-    lags: (): readonly PartitionLag[] => (Date.now() - readAt < STALE_MS ? lags : []),
+    lags: (): readonly PartitionLag[] => (performance.now() - readAt < STALE_MS ? lags : []),
   };
 };

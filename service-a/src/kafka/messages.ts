@@ -21,12 +21,19 @@ const paymentCompletedSchema = z.object({
   data: z.object({ orderId: uuidSchema, paymentId: uuidSchema, paymentStatus: z.literal('completed') }),
 });
 
+/** Of what went wrong so much is held, and shown with the order. A dead letter has room for ten million, and whoever lists reads many. */
+const FAILURE_CHARACTERS = 1_000;
+
+/** Never half of a surrogate pair at the end. */
+const beginningSchema = z.string().transform((text) =>
+  (text.length <= FAILURE_CHARACTERS ? text : Buffer.from(text.slice(0, FAILURE_CHARACTERS)).toString()));
+
 const deadLetterSchema = z.object({
   originalKey: z.string().nullable(),
   originalValue: z.unknown(),
   originalValueEncoding: z.enum(['json', 'utf8', 'base64', 'none']),
-  errorType: z.string(),
-  errorMessage: z.string(),
+  errorType: beginningSchema,
+  errorMessage: beginningSchema,
   failedAt: timestampSchema,
   retryCount: z.int().nonnegative(),
 });

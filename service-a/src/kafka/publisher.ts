@@ -39,12 +39,12 @@ export const createPublisher = ({ queueMax, queueMaxBytes, expiryMs, ...deps }: 
         reject(new QueueFullError(`${sending.bytes()} bytes wait for the broker`));
         return;
       }
-      const expiresAt = Date.now() + expiryMs;
+      const expiresAt = performance.now() + expiryMs;
       let isCertain = true;
       const giveUp = (reason: string, cause?: unknown): void =>
         reject(isCertain ? new NotAppendedError(reason, { cause }) : new BrokerUnavailableError(reason, { cause }));
       const isOver = (): boolean => {
-        if (Date.now() < expiresAt) return false;
+        if (performance.now() < expiresAt) return false;
         giveUp('the broker did not acknowledge in time');
         return true;
       };

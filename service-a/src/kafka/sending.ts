@@ -69,7 +69,7 @@ export const createSending = ({ producer, probe, topic, pace, onSent, onFailed, 
   };
 
   const fail = (group: Waiting[], partition: number, failure: Failure): void => {
-    if (!failingSince.has(partition)) failingSince.set(partition, Date.now());
+    if (!failingSince.has(partition)) failingSince.set(partition, performance.now());
     onFailed(group.length);
     logger.warn('publishing failed', { topic, partition, records: group.length, appended: failure.appended, error: failure.error });
     const inHalves = failure.splits && group.length > 1;
@@ -170,6 +170,6 @@ export const createSending = ({ producer, probe, topic, pace, onSent, onFailed, 
     /** Bytes of all records that are held: those that wait and those in flight. */
     bytes: queue.bytes,
     /** Connected, and no partition has failed for a second and more. */
-    healthy: (): boolean => connected && [...failingSince.values()].every((since) => Date.now() - since < FAILING_MS),
+    healthy: (): boolean => connected && [...failingSince.values()].every((since) => performance.now() - since < FAILING_MS),
   };
 };

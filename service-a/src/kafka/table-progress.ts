@@ -30,7 +30,7 @@ export const createTableProgress = ({ kafka, topics, positions, logger }: {
   askForEndsOfLog();
   /** The ends that were there at the start. */
   let goal: ReadonlyMap<string, bigint> | undefined;
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   /** From the start until the tables had caught up; 0 until then. */
   let seconds = 0;
   const caughtUp = (): boolean => seconds > 0;
@@ -44,9 +44,9 @@ export const createTableProgress = ({ kafka, topics, positions, logger }: {
     behind = topics.map((topic) => ({
       topic, records: ends.reduce((sum, one) => sum + (one.topic === topic ? Number(behindOf(nexts, one, one.high)) : 0), 0),
     }));
-    readAt = Date.now();
+    readAt = performance.now();
     if (caughtUp() || !ends.every((one) => behindOf(nexts, one, goals.get(idOf(one)) ?? 0n) === 0n)) return;
-    seconds = Math.max((Date.now() - startedAt) / 1_000, 0.001);
+    seconds = Math.max((performance.now() - startedAt) / 1_000, 0.001);
     logger.info('the tables have caught up with the log', { seconds });
   };
 
@@ -71,6 +71,6 @@ export const createTableProgress = ({ kafka, topics, positions, logger }: {
     /** What that took; 0 until then. */
     seconds: (): number => seconds,
     /** By topic; empty while the broker or the database does not answer. */
-    behind: (): readonly { topic: string; records: number }[] => (Date.now() - readAt < STALE_MS ? behind : []),
+    behind: (): readonly { topic: string; records: number }[] => (performance.now() - readAt < STALE_MS ? behind : []),
   };
 };

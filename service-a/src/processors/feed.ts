@@ -37,8 +37,18 @@ export const positionText = (positions: readonly Position[]): string => {
 
 const skeleton = (position: string): string => position.replace(/\d+/g, '');
 
-/** Whether a text names the offsets of just these partitions. */
-export const isPositionOf = (text: string, positions: readonly Position[]): boolean => skeleton(text) === skeleton(positionText(positions));
+/** No offset has more. A longer text would be told back before each event that was missed. */
+const OFFSET_MAX_DIGITS = 19;
+
+/**
+ * The offsets that such a text names, one for each of `positions`.
+ * @returns undefined when it is no text of these partitions
+ */
+export const offsetsOf = (text: string, positions: readonly Position[]): bigint[] | undefined => {
+  const offsets = text.match(/\d+/g) ?? [];
+  if (skeleton(text) !== skeleton(positionText(positions)) || offsets.length !== positions.length) return undefined;
+  return offsets.some((offset) => offset.length > OFFSET_MAX_DIGITS) ? undefined : offsets.map(BigInt);
+};
 
 export type Feed = ReturnType<typeof createFeed>;
 
@@ -75,10 +85,10 @@ export const createFeed = ({ positions, unmet }: {
      * @returns undefined when that cannot be told: too long ago, of another log, or no position at all
      */
     since: (text: string): Set<string> | undefined => {
-      if (!isPositionOf(text, positions())) return undefined;
-      const from = text.match(/\d+/g) ?? [];
+      const from = offsetsOf(text, positions());
+      if (from === undefined) return undefined;
       const changed = new Set(unmet());
-      const known = positions().every((read, i) => collect(windowOf(read.topic, read.partition), read, BigInt(from[i] ?? -1), changed));
+      const known = positions().every((read, i) => collect(windowOf(read.topic, read.partition), read, from[i] ?? -1n, changed));
       return known ? changed : undefined;
     },
   };

@@ -9,6 +9,8 @@ export type Asked = { orderId?: string; lastEventId?: string };
 const STREAMS_MAX = 1_000;
 /** A resumed stream begins with no more than this: above it, reading the list anew is cheaper for both. */
 const REPLAY_MAX_CHARACTERS = WAITING_MAX_BYTES / 2;
+/** So many orders are read before it is known whether that is too much. */
+const REPLAY_PART = 50;
 /** What is told at once goes in parts of about so many characters: one text of all could be too long to make. */
 const PART_CHARACTERS = 16_777_216;
 const FLUSH_INTERVAL_MS = 50;
@@ -121,14 +123,17 @@ export const createStreams = ({ store, changes, logger }: {
   const replay = async (lastEventId: string): Promise<StreamEvent[] | undefined> => {
     const changedSince = await changes.since(lastEventId);
     if (changedSince === undefined) return undefined;
+    const orderIds = [...changedSince];
     const events: StreamEvent[] = [];
     let characters = 0;
-    for (const entry of (await store.getMany([...changedSince])).values()) {
-      const event = orderEvent(entry);
-      if (event === undefined) continue;
-      events.push(event);
-      characters += event.data.length;
-      if (characters > REPLAY_MAX_CHARACTERS) return undefined;
+    for (let from = 0; from < orderIds.length; from += REPLAY_PART) {
+      for (const entry of (await store.getMany(orderIds.slice(from, from + REPLAY_PART))).values()) {
+        const event = orderEvent(entry);
+        if (event === undefined) continue;
+        events.push(event);
+        characters += event.data.length;
+        if (characters > REPLAY_MAX_CHARACTERS) return undefined;
+      }
     }
     return events;
   };

@@ -10,6 +10,9 @@ const SMALL_BODY_BYTES = 65_536;
 const WAITING_READ_MAX = 1_000;
 const WAITING_MAX = 10_000;
 
+/** Characters of answers that wait for their clients, of all connections: above it those that have waited longest are cut off. */
+const UNTAKEN_MAX = 67_108_864;
+
 /** The response that a connection is busy with. Node's own handler of errors looks there too; there is no public way. */
 export const responseOf = (socket: Socket): ServerResponse | undefined =>
   (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
@@ -86,6 +89,34 @@ export const inTurn = (handle: (req: IncomingMessage, res: ServerResponse) => vo
   return (req: IncomingMessage, res: ServerResponse): void => {
     if (res.socket === null) wait(req, res);
     else handle(req, res);
+  };
+};
+
+/**
+ * Bounds what waits in memory for clients that do not take their answers: a small request can have a large one.
+ * @returns to be called at the end of each answer
+ */
+export const createUntaken = () => {
+  const untaken = new Map<Socket, number>();
+  let sum = 0;
+
+  const forget = (socket: Socket): void => {
+    sum -= untaken.get(socket) ?? 0;
+    untaken.delete(socket);
+  };
+
+  return (res: ServerResponse): void => {
+    const { socket } = res;
+    if (socket === null || socket.writableLength === 0) return;
+    forget(socket);
+    untaken.set(socket, socket.writableLength);
+    sum += socket.writableLength;
+    res.once('close', () => forget(socket));
+    for (const [longest] of untaken) {
+      if (sum <= UNTAKEN_MAX || untaken.size === 1) return;
+      forget(longest);
+      longest.destroy();
+    }
   };
 };
 

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from './logger';
+import { leaveSignals } from './stop-early';
 
 /** A named step of the way down; after `timeoutMs` the next one begins all the same. */
 export type ShutdownStep = { name: string; timeoutMs: number; run: () => Promise<unknown> };
@@ -46,6 +47,7 @@ export const shutdownOnSignal = ({ logger, steps, atExit }: {
       void close(signal);
     });
   }
+  leaveSignals();
 };
 
 /** An error nobody caught leaves the process in an unknown state: one line, exit 1, and the supervisor starts it anew. */

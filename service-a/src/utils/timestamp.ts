@@ -1,7 +1,10 @@
-/** Date, time of day, seconds with a fraction, and offset. Java leaves out seconds that are zero; the rest is RFC 3339, section 5.6. */
+/**
+ * Date, time of day, seconds with a fraction, and offset. Java leaves out seconds that are zero; the rest is RFC 3339, section 5.6, but for
+ * fractions of more than a hundred digits: a time is held as it is written, and a record has room for a million.
+ */
 const TIMESTAMP = new RegExp([
   /^(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))[Tt ]((?:[01]\d|2[0-3]):[0-5]\d)/,
-  /(?::([0-5]\d|60)(?:\.(\d+))?)?/,
+  /(?::([0-5]\d|60)(?:\.(\d{1,100}))?)?/,
   /(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/,
 ].map(({ source }) => source).join(''));
 
@@ -15,7 +18,7 @@ const DAY_MS = 86_400_000;
 const isOnDay = (instant: number, day: string): boolean => new Date(instant).getUTCDate() === Number(day);
 
 /**
- * The instant that a timestamp stands for, in milliseconds since 1970: RFC 3339 in full, and the same without seconds. Digits beyond the
+ * The instant that a timestamp stands for, in milliseconds since 1970: RFC 3339, and the same without seconds. Digits beyond the
  * milliseconds are cut off; a leap second, which ends a day of UTC, is the first second of the next one.
  * @returns NaN when it stands for none
  */

@@ -49,7 +49,7 @@ export const createTokens = ({ file, logger, rereadMs = REREAD_MS }: { file: str
     seen = readFileSync(file, 'utf8');
     entries = parseTokens(seen);
   } catch (error) {
-    throw new Error(`the tokens cannot be read from ${file}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`API_TOKENS_FILE: the tokens cannot be read from ${file}: ${(error as Error).message}`, { cause: error });
   }
 
   // Its text is compared, not its times: they are told too coarsely, and a mounted file may be exchanged below its name.

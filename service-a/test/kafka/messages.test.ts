@@ -120,6 +120,19 @@ describe('12.15 numbers and times of other producers', () => {
     });
 });
 
+describe('what a dead letter says of its failure', () => {
+  const failureOf = (differences: object) => {
+    const fact = readDeadLetter(null, bytes({ ...parsed('dead-letter-declined'), ...differences }));
+    return fact?.kind === 'failed' ? fact.failure : undefined;
+  };
+
+  test('When it is long, then it is held to its thousandth character, and not to half of one', () => {
+    expect(failureOf({ errorType: 't'.repeat(1_000), errorMessage: 'm'.repeat(1_000) })).toMatchObject({ type: 't'.repeat(1_000), message: 'm'.repeat(1_000) });
+    const { type, message } = failureOf({ errorType: 't'.repeat(1_001), errorMessage: `${'m'.repeat(999)}${'🙂'.repeat(1_000_000)}` })!;
+    expect([type, message]).toEqual(['t'.repeat(1_000), `${'m'.repeat(999)}\uFFFD`]);
+  });
+});
+
 describe('a record that was redriven', () => {
   const declined = sample('dead-letter-declined');
   const attempts = (headers: Record<string, Buffer | Buffer[]>): unknown[] =>

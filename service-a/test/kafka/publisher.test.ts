@@ -48,8 +48,8 @@ test('When one could not be sent in time, then it is rejected and not sent', asy
   const first = publish('a');
   await eventually(() => cluster.requests.length === 1);
   const late = publish('b');
-  const now = Date.now();
-  const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 1_001);
+  const now = performance.now();
+  const clock = jest.spyOn(performance, 'now').mockReturnValue(now + 1_001);
   cluster.requests[0]!.answer.resolve(cluster.append(cluster.requests[0]!));
   await first;
   await expect(late).rejects.toThrow(NotAppendedError);

@@ -70,6 +70,16 @@ describe('schemas of a subject', () => {
     expect(registry.requests).toHaveLength(2);
   });
 
+  test('When the clock is set back after a list, then the next one is not put off', async () => {
+    const { cache } = aCache();
+    await expect(decoded(cache, valueOf(9_001))).rejects.toThrow(UndecodableError);
+    const id = registry.register('events-value', schema);
+    const now = Date.now.bind(Date);
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000);
+    await expect(decoded(cache, valueOf(id), AbortSignal.timeout(3_000))).resolves.toMatchObject({ text: 'an EVENT' });
+    clock.mockRestore();
+  });
+
   test('When it starts, then it learns what there is, before a record needs it', async () => {
     const id = registry.register('events-value', schema);
     const { cache, lines } = aCache();

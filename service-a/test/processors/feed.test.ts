@@ -85,7 +85,7 @@ describe('what changed since a position', () => {
     expect(feed.since('0-0-0')).toBeUndefined();
   });
 
-  test.each(['', '0-0', '0-0-0-0', '0.0-0-0', '0-0-0 ', '-0-0', '1x-0-0', 'x', '--', '-1-0-0', '0-0-99999999999999999999999999'])(
+  test.each(['', '0-0', '0-0-0-0', '0.0-0-0', '0-0-0 ', '-0-0', '1x-0-0', 'x', '--', '-1-0-0', '0-0-99999999999999999999999999', '00000000000000000000-0-0'])(
     'When the text is %j, then it is no position', (text) => {
       expect(aFeed().since(text)).toBeUndefined();
     });

@@ -182,7 +182,7 @@ describe('a stream that is resumed', () => {
     expect((await listen({ lastEventId: '2', orderId: b })).heard()).toEqual(['sync true @2', 'order 2 completed @5']);
   });
 
-  test.each(['6', 'x', ''])('When the id %j means nothing here, then it begins anew', async (lastEventId) => {
+  test.each(['6', 'x', '', '00000000000000000000'])('When the id %j means nothing here, then it begins anew', async (lastEventId) => {
     const { read, listen } = aStation();
     read(created(a));
     expect((await listen({ lastEventId })).heard()).toEqual(['sync false @1', 'counts 1/0/0 @1']);
@@ -214,6 +214,18 @@ describe('a stream that is resumed', () => {
       expect([...told.entries()].sort()).toEqual([a, b, c].map((orderId) => [orderId, 'completed']));
       again.close?.();
     }
+  });
+
+  test('When far more changed than is told again, then no more is read of it than it takes to see that', async () => {
+    const { read, listen, store } = aStation();
+    const items = Array.from({ length: 500 }, () => ({ productId: 'p'.repeat(128), quantity: 1, price: 1 }));
+    for (let number = 0; number < 500; number += 1) {
+      const orderId = orderIdOf(number);
+      read(created(orderId, { order: canonicalText(anOrder({ orderId, items })) }));
+    }
+    const getMany = jest.spyOn(store, 'getMany');
+    expect((await listen({ lastEventId: '0' })).heard()).toEqual(['sync false @500', 'counts 500/0/0 @500']);
+    expect(getMany.mock.calls.flatMap(([orderIds]) => orderIds).length).toBeLessThan(100);
   });
 
   test('When it comes while changes wait to be told, then it hears of them, and the others do not miss them', async () => {

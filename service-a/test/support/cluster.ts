@@ -9,7 +9,7 @@ import { patchGroups } from '../../src/kafka/kafkajs-group-patches';
 
 /** A record of a log in memory; offsets may have gaps. */
 export type LogRecord = {
-  offset: number; key?: string; value?: string; headers?: Record<string, Buffer>; timestamp?: string; isControlRecord?: boolean;
+  offset: number; key?: string; value?: string | Buffer; headers?: Record<string, Buffer>; timestamp?: string; isControlRecord?: boolean;
   /** Of a transaction that came to nothing. */
   isAborted?: boolean;
 };
@@ -126,7 +126,7 @@ export const aCluster = ({ leaders, logs }: { leaders: number[]; logs: LogRecord
         const aborted = due.find(({ isAborted }) => isAborted);
         const messages = due.map(({ offset, key, value, isAborted = false, ...record }) => ({
           timestamp: '0', attributes: 0, headers: {}, isControlRecord: false, batchContext: { producerId: '1', inTransaction: isAborted }, ...record,
-          offset: String(offset), key: key === undefined ? null : Buffer.from(key), value: value === undefined ? null : Buffer.from(value),
+          offset: String(offset), key: key === undefined ? null : Buffer.from(key), value: typeof value === 'string' ? Buffer.from(value) : value ?? null,
         }));
         if (messages.length > 0) state.fetches.push(`${partition}:${messages[0]!.offset}-${messages.at(-1)!.offset}`);
         const abortedTransactions = aborted === undefined ? [] : [{ producerId: '1', firstOffset: String(aborted.offset) }];

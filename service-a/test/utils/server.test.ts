@@ -1,4 +1,6 @@
+import express from 'express';
 import { createServer, get, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { closeServer, createExpressServer, isClosing, listen } from '../../src/utils/server';
 import { created, orderIdOf } from '../support/builders';
@@ -58,6 +60,21 @@ const askAgain = (port: number, pausesMs: number[]): Promise<Asked[]> => new Pro
 });
 
 afterEach(closeAll);
+
+test.each([
+  ['an address of another machine', '192.0.2.1', 0, /^port 0 of 192\.0\.2\.1 cannot be had \(EADDRNOTAVAIL\); set HOST and PORT /],
+  ['a name of no machine', 'nowhere.invalid', 0, /^port 0 of nowhere\.invalid cannot be had \((ENOTFOUND|EAI_AGAIN)\); set HOST and PORT /],
+])('When it is to listen at %s, then the error names the settings', async (_what, host, port, message) => {
+  await expect(listen(createServer(), { host, port })).rejects.toThrow(message);
+});
+
+test('When the port is taken, then the error says so, and names the setting', async () => {
+  const other = createServer();
+  await listen(other, { host: '127.0.0.1', port: 0 });
+  const port = await listening(other);
+  await expect(listen(createServer(), { host: '127.0.0.1', port })).rejects.toThrow(`port ${port} of 127.0.0.1 is taken; set PORT to a free one`);
+  other.close();
+});
 
 describe('server', () => {
   test('When it is closed, then an open request is answered, and one that takes too long is cut off', async () => {
@@ -147,5 +164,44 @@ describe('12.17 a server that is closed', () => {
     await client.end(4_000);
     await closed;
     expect(listened).toEqual([false]);
+  });
+});
+
+describe('a client that does not take its answer', () => {
+  const ANSWER = 20_000_000;
+  const aTalker = async () => {
+    const app = express();
+    app.get('/', (_req, res) => void res.end('x'.repeat(ANSWER)));
+    const server = createExpressServer(app);
+    const held = new Set<Socket>();
+    server.on('connection', (socket: Socket) => held.add(socket));
+    return { server, port: await listening(server), held: () => [...held].reduce((sum, { writableLength }) => sum + writableLength, 0) };
+  };
+  const ask = async (port: number) => {
+    const client = await rawClient(port);
+    client.socket.pause();
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    return client;
+  };
+
+  test('When many do not, then what waits for them is bounded, and whoever waited longest is cut off', async () => {
+    const { port, held } = await aTalker();
+    const clients = [];
+    for (let number = 0; number < 12; number += 1) clients.push(await ask(port));
+    await eventually(() => held() > ANSWER);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(held()).toBeLessThan(80_000_000);
+    const last = clients.at(-1)!;
+    last.socket.resume();
+    await eventually(() => last.seen.text.length > ANSWER, 5_000);
+  }, 20_000);
+
+  test('When it takes no more for a while, then it is cut off', async () => {
+    const { server, port, held } = await aTalker();
+    expect(server.timeout).toBe(90_000);
+    server.timeout = 300;
+    await ask(port);
+    await eventually(() => held() > 0);
+    await eventually(() => held() === 0, 5_000);
   });
 });

@@ -34,6 +34,19 @@ describe('shutdown', () => {
     expect(code).toBe(0);
   }, 20_000);
 
+  test('When a signal comes while the rest is loaded, then the steps run once there are some', async () => {
+    const { code, output } = await run(`
+      console.log('signal');
+      for (const until = Date.now() + 1000; Date.now() < until;);
+      shutdownOnSignal({ logger, atExit: () => console.log('at exit'), steps: [{ name: 'one', timeoutMs: 1000, run: async () => console.log('one') }] });`);
+    expect(output).toMatch(/one[^]*at exit/);
+    expect(code).toBe(0);
+  }, 20_000);
+
+  test('When a signal comes before there are steps, then the process ends at once with 0', async () => {
+    expect((await run("console.log('signal');")).code).toBe(0);
+  }, 20_000);
+
   test('When a second signal comes, then the process ends at once with 128 and its number', async () => {
     const { code, output } = await run(`
       shutdownOnSignal({ logger, atExit: () => console.log('at exit'), steps: [

@@ -52,7 +52,7 @@ describe('a tokens file', () => {
   });
 
   test('When it is not there at the start, then that is said with its name', () => {
-    expect(() => createTokens({ file: join(folder, 'nowhere'), logger: recordingLogger().logger })).toThrow(/the tokens cannot be read from .*nowhere: ENOENT/);
+    expect(() => createTokens({ file: join(folder, 'nowhere'), logger: recordingLogger().logger })).toThrow(/^API_TOKENS_FILE: the tokens cannot be read from .*nowhere: ENOENT/);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { LogRecord } from '../kafka/log-reader';
 import { letterIdOf, markOf } from '../kafka/redrive-headers';
+import { cut } from '../utils/cut';
 import { summaryOf } from './summary';
 
 /** What became of a dead letter: of several the last one that holds. */
@@ -46,17 +47,14 @@ export const inOrder = (one: Place, other: Place): number =>
 /** 48 bits of a letter's id: it has to tell two letters apart that lay at one position. */
 export const shortIdOf = (id: string): number => Number.parseInt(id.slice(0, 12), 16);
 
-/** As a text of its own: V8 holds a whole text for as long as a part of it is held. */
-const cutTo = (max: number, text: string): string => (text.length <= max ? text : Buffer.from(text.slice(0, max)).toString());
-
 export const letterOf = (record: LogRecord): Letter => {
   const { position, failedAt, key, errorType, errorMessage, retryCount, redriveCount } = summaryOf(record);
   const { partition, message: { offset, value, headers } } = record;
   const mark = markOf(headers);
   return {
     position, partition, offset: Number(offset), failedAt: Date.parse(failedAt), key, retryCount, redriveCount,
-    errorType: errorType && cutTo(TYPE_CHARACTERS, errorType),
-    errorMessage: cutTo(MESSAGE_CHARACTERS, errorMessage),
+    errorType: errorType && cut(errorType, TYPE_CHARACTERS),
+    errorMessage: cut(errorMessage, MESSAGE_CHARACTERS),
     id: shortIdOf(letterIdOf(value)),
     from: mark?.letter === undefined ? undefined : { of: mark.of, id: shortIdOf(mark.letter) },
     putBack: false, failedAgain: false, paid: false,

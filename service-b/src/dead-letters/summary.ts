@@ -1,6 +1,7 @@
 import { exactText, readDeadLetterInBrief, UnreadableDeadLetterError, type DeadLetter } from '../kafka/dead-letter';
 import type { LogRecord } from '../kafka/log-reader';
 import { redriveCountOf } from '../kafka/redrive-headers';
+import { cut } from '../utils/cut';
 import { instantOf } from '../utils/timestamp';
 import type { Filter } from './command';
 
@@ -37,7 +38,7 @@ export const summaryAndLetterOf = (record: LogRecord): { summary: Summary; lette
   try {
     const letter = readDeadLetterInBrief(value);
     const { failedAt, errorType, retryCount } = letter;
-    const errorMessage = letter.errorMessage.slice(0, MAX_MESSAGE_CHARACTERS);
+    const errorMessage = cut(letter.errorMessage, MAX_MESSAGE_CHARACTERS);
     return { summary: { ...common, failedAt: isoOf(instantOf(failedAt)), errorType, errorMessage, retryCount }, letter };
   } catch (error) {
     if (!(error instanceof UnreadableDeadLetterError)) throw error;

@@ -1,8 +1,10 @@
 import { Kafka, logLevel, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { patchGroups } from './kafkajs-group-patches';
+import { tellEndOfLog } from './kafkajs-lag-patch';
 import { patchNetwork } from './kafkajs-network-patches';
 import { poolEncoderBuffers, readHeadersWhenAsked, sendHeadersAsTheyAre, tameRequestQueue } from './kafkajs-patches';
+import { hideAbortedRecords } from './kafkajs-transaction-patch';
 import { connectionOptions, type Security } from './security';
 
 /**
@@ -36,6 +38,8 @@ export const patchKafkaJs = (): void => {
   poolEncoderBuffers();
   readHeadersWhenAsked();
   sendHeadersAsTheyAre();
+  hideAbortedRecords();
+  tellEndOfLog();
   patchNetwork();
   patchGroups();
 };

@@ -8,6 +8,7 @@ import { fetchedFrom } from './fetched';
 import { logNumberOf } from './kafkajs-group-patches';
 import { createKeyQueue } from './key-queue';
 import { messageBytes } from './message-bytes';
+import { onOwnBytes } from './own-bytes';
 import type { Life, SupervisedConsumer } from './supervise';
 
 /** Resolves once the record's outcome is published; rejects only when `signal` aborts. */
@@ -47,7 +48,8 @@ export const createIntake = ({ topic, claims, process, supervised, logger }: {
     const { partition, message } = record;
     const { signal } = claim.ended;
     const slot = claim.window.add(BigInt(message.offset), messageBytes(message));
-    keys.run(message.key?.toString('latin1'), async () => {
+    // Keys that are ids of orders differ in nothing but case when they are the same.
+    keys.run(message.key?.toString('latin1').toLowerCase(), async () => {
       if (signal.aborted) return;
       try {
         await process(record, signal);
@@ -73,7 +75,7 @@ export const createIntake = ({ topic, claims, process, supervised, logger }: {
         consumer.pause([{ topic, partitions: [partition] }]);
         return false;
       }
-      take(claim, { topic, partition, message });
+      take(claim, { topic, partition, message: onOwnBytes(message) });
     }
     return true;
   };

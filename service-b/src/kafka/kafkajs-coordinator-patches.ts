@@ -61,6 +61,8 @@ export const followCoordinator = (): void => {
     // One that failed at its end leaves the generation before in what commits: these would be refused for ever.
     const { offsetManager, generationId } = this;
     if (offsetManager !== null && offsetManager.generationId !== generationId) throw createErrorFromCode(REBALANCE_IN_PROGRESS);
+    // Without: after the clock was set back none is sent until it is that late again, and the member is out of its group.
+    this.lastRequest = Math.min(this.lastRequest, Date.now());
     try {
       await heartbeat.call(this, options);
     } catch (error) {
@@ -87,12 +89,12 @@ export const followCoordinator = (): void => {
   // Without: a coordinator that moves on while a member joins ends its consumer.
   const joinAndSync = ConsumerGroup.prototype.joinAndSync;
   ConsumerGroup.prototype.joinAndSync = async function joinWhoeverCoordinates() {
-    for (const until = Date.now() + JOIN_AGAIN_MS; ;) {
+    for (const until = performance.now() + JOIN_AGAIN_MS; ;) {
       try {
         await joinAndSync.call(this);
         return;
       } catch (error) {
-        if (!mayJoinYet(error) || Date.now() > until) throw error;
+        if (!mayJoinYet(error) || performance.now() > until) throw error;
         await sleep(LOOK_AGAIN_MS);
       }
     }

@@ -43,11 +43,11 @@ export const createSchemaCache = ({ subject, type, registry, logger }: {
   let listedAt = -Infinity;
   let away = false;
 
-  const isMissing = (id: number): boolean => Date.now() - (missing.get(id) ?? -Infinity) < MISSING.forMs;
+  const isMissing = (id: number): boolean => performance.now() - (missing.get(id) ?? -Infinity) < MISSING.forMs;
 
   const noteMissing = (id: number): void => {
     missing.delete(id);
-    missing.set(id, Date.now());
+    missing.set(id, performance.now());
     if (missing.size > MISSING.max) missing.delete(missing.keys().next().value!);
   };
 
@@ -88,8 +88,8 @@ export const createSchemaCache = ({ subject, type, registry, logger }: {
     let retryInMs = RETRY_MS.first;
     try {
       while (!listed || wanted.size > 0) {
-        await pause(Math.max(0, listedAt + LIST_EVERY_MS - Date.now()), stopped.signal);
-        listedAt = Date.now();
+        await pause(Math.max(0, listedAt + LIST_EVERY_MS - performance.now()), stopped.signal);
+        listedAt = performance.now();
         try {
           await list();
           if (away) logger.info('the schema registry answers again', { subject });

@@ -68,7 +68,7 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
   let finished: Promise<void> = Promise.resolve();
 
   const sign = (): void => {
-    lastSign = Date.now();
+    lastSign = performance.now();
     if (joined) lastJoined = lastSign;
   };
 
@@ -109,14 +109,14 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
   const live = async (): Promise<unknown> => {
     const over = new AbortController();
     const life = createLife(create(), over.signal);
-    lastSign = lastJoined = Date.now();
+    lastSign = lastJoined = performance.now();
     let end: (reason: unknown) => void = () => undefined;
     const ended = new Promise<unknown>((resolve) => {
       end = resolve;
     });
     giveUp = end;
     const stallCheck = setInterval(() => {
-      const now = Date.now();
+      const now = performance.now();
       if (now - lastSign > stallMs) end(new Error(`no sign of life for ${stallMs} ms`));
       else if (now - lastJoined > stallMs) end(new Error(`not in its group for ${stallMs} ms`));
     }, 1_000);
@@ -133,11 +133,11 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
 
   const supervise = async (): Promise<void> => {
     while (!stopping) {
-      const startedAt = Date.now();
+      const startedAt = performance.now();
       const error = await live();
       if (stopping) return;
       onRestart();
-      restarts = Date.now() - startedAt > 60_000 ? 0 : restarts + 1;
+      restarts = performance.now() - startedAt > 60_000 ? 0 : restarts + 1;
       const retryInMs = Math.min(500 * 2 ** restarts, 5_000);
       logger.warn('consumer ended, building it anew', { error, retryInMs });
       await delay(retryInMs);
@@ -164,6 +164,6 @@ export const superviseConsumer = ({ create, begin, onJoin, onRestart, logger, st
      * Has fetched, and a fetch or heartbeat succeeded within the last 5 s while it was in its group. A rebalance, in which all members wait
      * for each other, is shorter: would each say no meanwhile, nobody would be left to serve.
      */
-    healthy: (): boolean => fetched && Date.now() - lastJoined < STALE_MS,
+    healthy: (): boolean => fetched && performance.now() - lastJoined < STALE_MS,
   };
 };

@@ -13,7 +13,7 @@ export const createWindow = ({ maxRecords, maxBytes }: { maxRecords: number; max
   let bytes = 0;
   let start: bigint | undefined;
   let next: bigint | undefined;
-  let movedAt = Date.now();
+  let movedAt = performance.now();
 
   const share = (): number => Math.max((slots.length - front) / maxRecords, bytes / maxBytes);
 
@@ -23,7 +23,7 @@ export const createWindow = ({ maxRecords, maxBytes }: { maxRecords: number; max
     roomy: (): boolean => share() <= 0.5,
     add: (offset: bigint, size: number): Slot => {
       const slot = { offset, bytes: size, done: false };
-      if (front === slots.length) movedAt = Date.now();
+      if (front === slots.length) movedAt = performance.now();
       slots.push(slot);
       bytes += size;
       next = offset + 1n;
@@ -35,7 +35,7 @@ export const createWindow = ({ maxRecords, maxBytes }: { maxRecords: number; max
       bytes -= slot.bytes;
       const before = front;
       while (slots[front]?.done === true) front += 1;
-      if (front > before) movedAt = Date.now();
+      if (front > before) movedAt = performance.now();
       if (front === slots.length) {
         slots = [];
         front = 0;
@@ -62,6 +62,6 @@ export const createWindow = ({ maxRecords, maxBytes }: { maxRecords: number; max
     /** Records taken in that have no outcome yet, counting finished ones behind the first unfinished. */
     pending: (): number => slots.length - front,
     /** Milliseconds since the front last moved; 0 when nothing is pending. */
-    standsForMs: (): number => (front === slots.length ? 0 : Date.now() - movedAt),
+    standsForMs: (): number => (front === slots.length ? 0 : performance.now() - movedAt),
   };
 };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cut } from '../utils/cut';
 import { createSlots } from '../utils/slots';
 import { whenAborted } from '../utils/when-aborted';
 import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
@@ -6,7 +7,7 @@ import type { ChargeRequest, ChargeResult, Gateway } from './gateway';
 /** Reasons go into dead letters and log lines, and some come from elsewhere. */
 const MAX_REASON_CHARACTERS = 300;
 
-const reason = z.string().transform((text) => text.slice(0, 2 * MAX_REASON_CHARACTERS));
+const reason = z.string().transform((text) => cut(text, 2 * MAX_REASON_CHARACTERS));
 const resultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('approved') }),
   z.object({ kind: z.literal('declined'), reason }),
@@ -18,7 +19,7 @@ const errorSchema = z.object({ message: z.string() });
 
 /** Whether it was charged is not known: whoever reads the dead letter can look for the charge at the provider, by the key. */
 export const unknownOutcome = (why: string, { idempotencyKey }: ChargeRequest): ChargeResult & { kind: 'unavailable' } =>
-  ({ kind: 'unavailable', reason: `${why.slice(0, MAX_REASON_CHARACTERS)}; idempotency key ${idempotencyKey}` });
+  ({ kind: 'unavailable', reason: `${cut(why, MAX_REASON_CHARACTERS)}; idempotency key ${idempotencyKey}` });
 
 /** Of whatever was thrown: to turn it into text must not throw again. */
 const messageOf = (error: unknown): string => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cut } from '../utils/cut';
 import { unknownOutcome } from './bound-gateway';
 import type { ChargeRequest, ChargeResult } from './gateway';
 
@@ -49,7 +50,7 @@ export const readCharge = (answer: Answer, request: ChargeRequest): Reading => {
   if (status === 201) return approvedOrNot(answer, request);
   if (status === 402) {
     const parsed = declinedSchema.safeParse(body);
-    return { result: { kind: 'declined', reason: parsed.success ? parsed.data.reason.slice(0, MAX_REASON_CHARACTERS) : DECLINED } };
+    return { result: { kind: 'declined', reason: parsed.success ? cut(parsed.data.reason, MAX_REASON_CHARACTERS) : DECLINED } };
   }
   if (status === 422) {
     return { result: { kind: 'conflict', reason: `the idempotency key ${request.idempotencyKey} was used with another amount or currency` } };
@@ -80,5 +81,6 @@ export const readBooks = (answer: Answer, request: ChargeRequest): Partial<Readi
   const other = approved[0] ?? charges.find((charge) => !isSameMoney(charge, request));
   if (other === undefined) return {};
   const { id, status, amount, currency } = other;
-  return { result: { kind: 'conflict', reason: `the provider knows this order as charge ${id}, ${status}, of ${amount} ${currency}`.slice(0, MAX_REASON_CHARACTERS) } };
+  const reason = cut(`the provider knows this order as charge ${id}, ${status}, of ${amount} ${currency}`, MAX_REASON_CHARACTERS);
+  return { result: { kind: 'conflict', reason } };
 };

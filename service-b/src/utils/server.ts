@@ -2,7 +2,7 @@ import type { Express } from 'express';
 import { createServer, IncomingMessage, ServerResponse, type Server } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { closeGently, connectionsOf, discardBody, endWithUnread, hasBody, inTurn, responseOf, sentTooMuch } from './connection';
+import { closeGently, connectionsOf, createUntaken, discardBody, endWithUnread, hasBody, inTurn, responseOf, sentTooMuch } from './connection';
 import { refuseUnfit } from './refusal';
 
 /** For so long requests are still taken when the server closes, so that those who send any learn of it by an answer. */
@@ -11,6 +11,9 @@ const SWEEP_MS = 50;
 /** Nobody is answered until no connection has come for so long, at most for the second. */
 const HOLD_MS = 100;
 const HOLD_MAX_MS = 1_000;
+
+/** Nothing moves on a connection for so long: its client takes no more of its answer. Longer than any answer, or event, is waited for. */
+const STILL_MS = 90_000;
 
 const times = {
   // Longer than the idle time-out of usual proxies, so that the side that closes is never this one.
@@ -26,6 +29,7 @@ const times = {
  * one otherwise, and V8 pays for that: such objects outlive the young generation, which halves what the process can answer.
  */
 export const createExpressServer = (app: Express): Server => {
+  const boundUntaken = createUntaken();
   class Request extends IncomingMessage {}
   class Response extends ServerResponse {
     /** When the request came, in milliseconds of `performance.now()`. */
@@ -35,12 +39,19 @@ export const createExpressServer = (app: Express): Server => {
       endWithUnread(this);
       return super.writeHead(...(args as [number]));
     }
+
+    override end(...args: unknown[]): this {
+      super.end(...(args as []));
+      boundUntaken(this);
+      return this;
+    }
   }
   app.request = Object.setPrototypeOf(Request.prototype, app.request) as Express['request'];
   app.response = Object.setPrototypeOf(Response.prototype, app.response) as Express['response'];
 
   // The types of Node know no class of their own kind here.
   const server = createServer({ IncomingMessage: Request, ServerResponse: Response, requireHostHeader: false, ...times }) as Server;
+  server.timeout = STILL_MS;
   connectionsOf(server);
   const refused = refuseUnfit(server);
   server.on('request', inTurn((req, res) => {
@@ -61,7 +72,9 @@ export const createExpressServer = (app: Express): Server => {
 export const listen = (server: Server, { host, port }: { host: string; port: number }): Promise<void> => new Promise((resolve, reject) => {
   connectionsOf(server);
   server.once('error', (error: NodeJS.ErrnoException) => {
-    reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} of ${host} is taken; set PORT to a free one`, { cause: error }) : error);
+    const { code = error.message } = error;
+    const why = code === 'EADDRINUSE' ? 'is taken; set PORT to a free one' : `cannot be had (${code}); set HOST and PORT to what this machine has and gives`;
+    reject(new Error(`port ${port} of ${host} ${why}`, { cause: error }));
   });
   server.listen(port, host, resolve);
 });

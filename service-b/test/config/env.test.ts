@@ -66,9 +66,29 @@ describe('12.20 settings are refused', () => {
     ['PAYMENT_TRANSIENT_RATE', 'NaN'], ['PAYMENT_LATENCY_MS', '60001'], ['PAYMENT_MAX_RETRIES', '21'], ['PAYMENT_MAX_RETRIES', '1.5'],
     ['PAYMENT_TIMEOUT_MS', '0'], ['PAYMENT_TIMEOUT_MS', '60001'], ['PAYMENT_GATEWAY_URL', 'provider:3003'], ['PAYMENT_GATEWAY_URL', 'ftp://provider'],
     ['PAYMENT_GATEWAY_URL', 'http://'], ['PAYMENT_GATEWAY_URL', 'http://provider:99999'], ['PAYMENT_GATEWAY_URL', 'http://a:%zz@provider'],
+    ['PAYMENT_GATEWAY_URL', 'http://provider:6000'], ['PAYMENT_GATEWAY_URL', 'https://provider:0/v1'],
     ['PAYMENT_RETRY_BASE_MS', '0'], ['PAYMENT_CONCURRENCY', '0'], ['REDRIVE_MAX', '-1'], ['OPERATOR_PAGE', 'yes'], ['DEAD_LETTERS_MAX_BYTES', '1'], ['BOARD_URL', 'board:3001'], ['TRACES_PAGE_URL', '/trace'], ['KAFKA_GROUP_ID', 'service-a-consumers'],
   ])('When %s is %p, then the message names it', (name, value) => {
     expect(faultsOf({ [name]: value })).toMatch(new RegExp(`^Invalid settings: ${name}: `));
+  });
+
+  test('When the provider is at a port, then it is refused just where fetch would ask nobody', async () => {
+    const whyNot = async (port: number): Promise<unknown> => {
+      const signal = AbortSignal.timeout(2_000);
+      return fetch(`http://127.0.0.1:${port}/`, { signal }).then(() => 'answered', (error: unknown) => (error as { cause?: Error }).cause?.message);
+    };
+    const isTaken = (port: number): boolean => {
+      const url = `http://127.0.0.1:${port}/`;
+      try {
+        return parseEnv({ PAYMENT_GATEWAY_URL: url }).PAYMENT_GATEWAY_URL === url;
+      } catch {
+        return false;
+      }
+    };
+    const ports = Array.from({ length: 10_100 }, (_, index) => index + 1);
+    const blocked = ports.filter((port) => !isTaken(port));
+    expect(await Promise.all(blocked.map(whyNot))).toEqual(blocked.map(() => 'bad port'));
+    expect([blocked.length, blocked.at(-1)]).toEqual([82, 10_080]);
   });
 
   test('When the address of the provider is faulty, then the message does not show its password', () => {

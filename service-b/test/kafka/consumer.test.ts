@@ -285,8 +285,8 @@ describe('12.10 a partition stands', () => {
     state.logs[1]!.push(...records(5).map((record) => ({ ...record, key: `other${record.offset}` })));
     await until('the other partition goes on', () => countOf(1) === 5);
     expect([consumer.healthy(), consumer.standing()]).toEqual([true, []]);
-    const now = Date.now();
-    const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 10_001);
+    const now = performance.now();
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(now + 10_001);
     expect(consumer.standing()).toEqual([0]);
     clock.mockRestore();
     gate.resolve();
@@ -307,6 +307,36 @@ describe('12.10 a partition stands', () => {
     expect(taken).toBeLessThan(100);
     gate.resolve();
     await until('all are handled', () => countOf(0) === 1_000);
+    await consumer.stop();
+  });
+});
+
+describe('12.10 a record waits', () => {
+  test('When it came with others in one answer, then it holds its own bytes, and not those of all', async () => {
+    const answer = Buffer.allocUnsafeSlow(1_000_000);
+    const { kafka } = aCluster({ leaders: [1], logs: [[{ offset: 0, key: 'k', value: answer.subarray(0, 300) }]] });
+    const held: number[] = [];
+    const consumer = createOrderConsumer({
+      kafka, topic: 'orders', groupId: 'g', onJoin: () => undefined, onRestart: () => undefined, logger: recordingLogger().logger,
+      process: async ({ message }) => void held.push(message.value?.buffer.byteLength ?? 0),
+    });
+    consumer.start();
+    await until('it is handled', () => held.length === 1);
+    await consumer.stop();
+    expect(held).toEqual([301]);
+  });
+});
+
+describe('one order under keys in small and capital letters', () => {
+  test('When the first of its records waits, then the next one waits behind it, and other orders go on', async () => {
+    const { kafka } = aCluster({ leaders: [1], logs: [['AB-1', 'ab-1', 'ab-2'].map((key, offset) => ({ offset, key, value: '{}' }))] });
+    const gate = deferred();
+    const { consumer, outcomes } = consuming(kafka, (record) => (record === '0:0' ? gate.promise : undefined));
+    await until('the other order is handled', () => outcomes.has('0:2'));
+    expect(outcomes.has('0:1')).toBe(false);
+    gate.resolve();
+    await until('all are handled', () => outcomes.size === 3);
+    expect([...outcomes.keys()]).toEqual(['0:2', '0:0', '0:1']);
     await consumer.stop();
   });
 });

@@ -23,6 +23,18 @@ test('13 When a fetcher is built while the consumer stops, then it ends, and doe
   expect(told).toEqual(['stopped']);
 });
 
+test('When the clock is set back, then the member tells of life on', async () => {
+  const heartbeat = jest.fn();
+  const silent = { logger: { namespace: () => undefined }, instrumentationEmitter: { emit: () => undefined } };
+  const group = Object.assign(new ConsumerGroup(silent), {
+    memberId: 'member', generationId: 1, lastRequest: Date.now() + 3_600_000, coordinator: { heartbeat },
+  });
+  await group.heartbeat({ interval: 20 });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await group.heartbeat({ interval: 20 });
+  expect(heartbeat).toHaveBeenCalledTimes(1);
+});
+
 describe('13 joining while the coordinator moves', () => {
   const exceeded = (error: Error): Error => new KafkaJSNumberOfRetriesExceeded(error, { retryCount: 3, retryTime: 100 });
   /** Joins at the try after these errors. */

@@ -97,6 +97,25 @@ describe('supervised consumer', () => {
     expect(built).toHaveLength(2);
   });
 
+  test('When the clock is set back, then one without a sign of life is seen all the same', async () => {
+    const { supervisor, built } = supervised();
+    built[0]!.joinAndFetch();
+    jest.setSystemTime(Date.now() - 3_600_000);
+    await pass(5_100);
+    expect(supervisor.healthy()).toBe(false);
+    await pass(28_000);
+    expect(built).toHaveLength(2);
+  });
+
+  test('When the clock is set forward, then one that lives stays', async () => {
+    const { supervisor, built } = supervised();
+    built[0]!.joinAndFetch();
+    jest.setSystemTime(Date.now() + 3_600_000);
+    await pass(1_100);
+    expect(supervisor.healthy()).toBe(true);
+    expect(built).toHaveLength(1);
+  });
+
   test('When it is out of its group for 30 s though it still fetches, then another one is built', async () => {
     const { built } = supervised();
     built[0]!.emit('join');

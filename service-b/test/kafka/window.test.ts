@@ -100,7 +100,7 @@ describe('bounds', () => {
   });
 
   test('12.10 When its front does not move, then it is told for how long', () => {
-    const clock = jest.spyOn(Date, 'now').mockReturnValue(1_000);
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(1_000);
     const window = aWindow();
     const [first, second] = [window.add(0n, 1), window.add(1n, 1)];
     clock.mockReturnValue(5_000);

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { positionText } from '../../processors/feed';
+import { offsetsOf, positionText } from '../../processors/feed';
 import type { Changes, OnChange } from '../../processors/order-store';
 import type { StoredPosition } from '../../processors/tables';
 import type { Logger } from '../../utils/logger';
 import { createListener } from './listener';
 import type { Database } from './pool';
-import { offsetsOf, readPositions } from './positions';
+import { readPositions } from './positions';
 import { statusSql } from './rows';
 import type { Topics } from './types';
 

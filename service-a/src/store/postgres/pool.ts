@@ -36,6 +36,7 @@ const IDLE_IN_TRANSACTION_MS = 5_000;
 const backoff = (tries: number): Promise<void> => sleep(BACKOFF_MS * 2 ** tries * (0.5 + Math.random() / 2));
 
 const REPEATED: readonly Fault[] = ['lost', 'conflict'];
+const AWAY: readonly Fault[] = ['lost', 'unavailable'];
 
 /** Repeats what is safe to repeat, a few times, within a second; then the database cannot be asked. */
 const repeating = async <T>(work: () => Promise<T>, repeated = REPEATED): Promise<T> => {
@@ -67,6 +68,9 @@ export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2
     // Whatever the server's default: what anybody has read must outlive the server's crash.
     const path = schema === undefined ? '' : `; SET search_path = ${escapeIdentifier(schema)}`;
     await client.query(`SET synchronous_commit = on${path}`);
+    // An address can lead there for a while after a failover. It may be behind: what it does not have yet is not unknown.
+    const { rows: [server] } = await client.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+    if (server?.standby !== false) throw new Error('the server is a standby');
   };
   const pool = new Pool({
     connectionString: url,
@@ -86,11 +90,14 @@ export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2
 
   const askPool = askOf(pool);
 
-  /** A connection is used again only when the server has answered: then the transaction is rolled back. */
+  /**
+   * A connection is used again only when the server has answered, so that the transaction is rolled back, and not that it cannot do this
+   * now: that may be so on this connection alone, for as long as it lasts, as where it was made while the server only read.
+   */
   const rollBack = async (client: PoolClient, error: unknown): Promise<void> => {
     try {
-      const isAnswered = error instanceof StaleReadError || (error instanceof DatabaseError && faultOf(error) !== 'lost');
-      if (!isAnswered) throw error;
+      const isAnswered = error instanceof StaleReadError || error instanceof DatabaseError;
+      if (!isAnswered || AWAY.includes(faultOf(error))) throw error;
       await client.query('ROLLBACK');
       client.release();
     } catch {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { isPositionOf } from '../../processors/feed';
 import type { StoredPosition } from '../../processors/tables';
 import type { Ask } from './pool';
 import type { Topics } from './types';
@@ -17,16 +16,4 @@ export const readPositions = async (ask: Ask, { orders, payments, deadLetters }:
   return topics.flatMap((topic) => rows.filter((row) => row.topic === topic).map((row) => ({
     topic, partition: row.partition, next: BigInt(row.next_offset), changesFrom: BigInt(row.changes_from),
   })));
-};
-
-const OFFSETS_MAX_DIGITS = 19;
-
-/**
- * The offsets that such a text names, one for each of `positions`.
- * @returns undefined when it is no text of these partitions
- */
-export const offsetsOf = (text: string, positions: readonly StoredPosition[]): bigint[] | undefined => {
-  const offsets = text.match(/\d+/g) ?? [];
-  if (!isPositionOf(text, positions) || offsets.length !== positions.length) return undefined;
-  return offsets.some((offset) => offset.length > OFFSETS_MAX_DIGITS) ? undefined : offsets.map(BigInt);
 };

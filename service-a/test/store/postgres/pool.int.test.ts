@@ -65,6 +65,16 @@ describe('A pool', () => {
     expect([pool.figures(), await numbers()]).toEqual([{ pool: 'test', open: 1, idle: 1, waiting: 0 }, [{ n: 3 }]]);
   });
 
+  test('When the database took no writes for a while, then the connections of that time are not used again', async () => {
+    const pool = poolOf();
+    const database = new URL(url).pathname.slice(1);
+    await admin.query(`ALTER DATABASE ${database} SET default_transaction_read_only = on`);
+    await expect(pool.transact((ask) => ask(ADD, [1]))).rejects.toThrow(StoreUnavailableError);
+    await admin.query(`ALTER DATABASE ${database} RESET default_transaction_read_only`);
+    await pool.transact((ask) => ask(ADD, [2]));
+    expect(await numbers()).toEqual([{ n: 2 }]);
+  });
+
   test('When a statement takes too long, or waits too long for a row, then the database cannot be asked', async () => {
     await expect(poolOf({ statementMs: 200 }).ask(SLOW)).rejects.toThrow(StoreUnavailableError);
     await admin.query('BEGIN');

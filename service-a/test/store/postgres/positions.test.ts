@@ -1,6 +1,5 @@
-import { positionText } from '../../../src/processors/feed';
+import { offsetsOf, positionText } from '../../../src/processors/feed';
 import type { StoredPosition } from '../../../src/processors/tables';
-import { offsetsOf } from '../../../src/store/postgres/positions';
 
 const position = (topic: string, partition: number, next: bigint): StoredPosition => ({ topic, partition, next, changesFrom: 0n });
 const positions = [

@@ -1,6 +1,8 @@
-import { startScratchPostgres } from '../../../../scripts/lib/postgres';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { query, startScratchPostgres } from '../../../../scripts/lib/postgres';
 import { StoreUnavailableError } from '../../../src/processors/order-store';
-import { created, orderIdOf } from '../../support/builders';
+import { created, orderIdOf, paid } from '../../support/builders';
 import { eventually } from '../../support/fakes';
 import { batchOf, createStores, topics } from '../../support/postgres';
 
@@ -64,6 +66,23 @@ describe('A store whose database goes away', () => {
     // What was shown before the crash is shown after it.
     expect(await opened.store.get(orderIdOf(119))).toBeDefined();
   }, 40_000);
+
+  test('When it is a standby, which may be behind, then nothing is asked of it until it is promoted', async () => {
+    const opened = await open();
+    await opened.applyBatch(batchOf([created(id)]));
+    await scratch.postgres.stop();
+    const mark = join(scratch.postgres.dataDir, 'data', 'standby.signal');
+    await writeFile(mark, '');
+    await chmod(mark, 0o666);
+    await scratch.postgres.start();
+    const answers = await Promise.allSettled(asked(opened));
+    expect(answers.map((answer) => answer.status === 'rejected' && answer.reason instanceof StoreUnavailableError)).toEqual(answers.map(() => true));
+    await eventually(() => !opened.healthy(), 8_000);
+    await query(url, 'SELECT pg_promote()');
+    expect(await opened.store.get(id)).toBeDefined();
+    await opened.applyBatch(batchOf([paid(id)], { topic: topics.payments }));
+    await eventually(opened.healthy);
+  }, 30_000);
 
   test('When it is frozen, then questions are not waited for without end, and the store goes on when it is back', async () => {
     const opened = await open();
