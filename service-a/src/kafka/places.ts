@@ -10,7 +10,7 @@ export type Place = {
   read: bigint;
   /** Of the last record that was read, in milliseconds since 1970. */
   time: number;
-  /** Where the log ended when that one was fetched. */
+  /** Where the log ended when the first one was fetched. */
   end: bigint;
   /** Whether the tables were asked. Until then the partition is paused. */
   known: boolean;
@@ -45,15 +45,15 @@ export const holdBack = (consumer: Consumer, place: Place): void => {
 };
 
 /**
- * Keeps partitions at one time of the log, so that an order and its outcome are read together: who is ahead of one that has more to read is
- * held back until that one has come as far. What is of `now` or later is read as it comes. A wrong clock costs this its use, and holds up
- * nothing for good.
+ * Keeps partitions at one time of the log, so that an order and its outcome are read together: who is ahead of one that has not come to its
+ * end is held back until that one has come as far. What was appended since is read as it comes. A wrong clock costs this its use, and holds
+ * up nothing for good.
  */
-export const keepPace = (consumer: Consumer, places: readonly Place[], now: number): void => {
+export const keepPace = (consumer: Consumer, places: readonly Place[]): void => {
   const slowest = Math.min(...places.filter(({ read, end }) => read < end).map(({ time }) => time));
   for (const { topic, partition, time } of places) {
     const one = [{ topic, partitions: [partition] }];
-    if (time > slowest && time < now) consumer.pause(one);
+    if (time > slowest) consumer.pause(one);
     else consumer.resume(one);
   }
 };

@@ -46,7 +46,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, pac
   topics: string[];
   tables: { applyBatch: ApplyBatch; startPartition: StartPartition };
   readFacts: (topic: string, partition: number, messages: readonly KafkaMessage[]) => Facts;
-  /** Reads as fast as the tables take it, all partitions at one time of the log up to now. */
+  /** Reads as fast as the tables take it, all partitions at one time of the log, up to where it ends at first. */
   paced?: boolean;
   /** As of `superviseConsumer`. */
   onJoin: () => void;
@@ -57,7 +57,6 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, pac
   const turns = createTurns({ logger });
   const locate = createLocate({ kafka, startPartition: tables.startPartition, turns, logger });
   const gaveUp = new AbortController();
-  const createdAt = Date.now();
   let stopping = false;
 
   /** Ends the process: what is no fault of the broker or the database is a defect, and with it every try would be the same. */
@@ -123,14 +122,14 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, pac
         const answer = await whileBeating(apply(place, to, facts, isOver), heartbeat, gaveUp.signal);
         if (answer === undefined || isOver()) return;
         if (answer.kind === 'overtaken') return void follow(reading, place, answer.next);
-        Object.assign(place, { read: to, time: Number(messages[at - 1]!.timestamp), end: BigInt(batch.highWatermark) });
+        Object.assign(place, { read: to, time: Number(messages[at - 1]!.timestamp), end: place.end || BigInt(batch.highWatermark) });
         resolveOffset((to - 1n).toString());
         await heartbeat();
       }
     } finally {
       done = true;
     }
-    if (paced) keepPace(reading.consumer, places.known(), createdAt);
+    if (paced) keepPace(reading.consumer, places.known());
     else await sleep(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
   };
 
@@ -149,7 +148,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, pac
       const place = places.of(topic, partition);
       if (batchSize !== 0 || place?.known !== true) return;
       const end = place.read = BigInt(lastOffset) + 1n;
-      if (paced) keepPace(consumer, places.known(), createdAt);
+      if (paced) keepPace(consumer, places.known());
       const isPassed = (): boolean => isGone(place) || place.next >= end;
       apply(place, end, NOTHING, isPassed).then((answer) => {
         if (answer?.kind === 'overtaken' && !isGone(place)) follow(reading, place, answer.next);
