@@ -8,6 +8,10 @@ export type Place = {
   next: bigint;
   /** Where the next fetch begins. In front of it are, from `next` on, only offsets that hold nothing to apply. */
   read: bigint;
+  /** Of the last record that was read, in milliseconds since 1970. */
+  time: number;
+  /** Where the log ended when the first one was fetched. */
+  end: bigint;
   /** Whether the tables were asked. Until then the partition is paused. */
   known: boolean;
 };
@@ -24,7 +28,8 @@ export const createPlaces = () => {
     has: (place: Place): boolean => places.get(keyOf(place)) === place,
     assign: (assignment: Readonly<Record<string, readonly number[]>>): Place[] => {
       const assigned = Object.entries(assignment)
-        .flatMap(([topic, partitions]) => partitions.map((partition): Place => ({ topic, partition, next: 0n, read: 0n, known: false })));
+        .flatMap(([topic, partitions]) => partitions.map((partition): Place =>
+          ({ topic, partition, next: 0n, read: 0n, time: 0, end: 0n, known: false })));
       places = new Map(assigned.map((place) => [keyOf(place), place]));
       return assigned;
     },
@@ -37,6 +42,20 @@ export const createPlaces = () => {
 export const holdBack = (consumer: Consumer, place: Place): void => {
   place.known = false;
   consumer.pause([{ topic: place.topic, partitions: [place.partition] }]);
+};
+
+/**
+ * Keeps partitions at one time of the log, so that an order and its outcome are read together: who is ahead of one that has not come to its
+ * end is held back until that one has come as far. What was appended since is read as it comes. A wrong clock costs this its use, and holds
+ * up nothing for good.
+ */
+export const keepPace = (consumer: Consumer, places: readonly Place[]): void => {
+  const slowest = Math.min(...places.filter(({ read, end }) => read < end).map(({ time }) => time));
+  for (const { topic, partition, time } of places) {
+    const one = [{ topic, partitions: [partition] }];
+    if (time > slowest) consumer.pause(one);
+    else consumer.resume(one);
+  }
 };
 
 /** Reads a partition from an offset on. */

@@ -7,7 +7,7 @@ import { coPartitioned } from './assigner';
 import { fetchedFrom } from './fetched';
 import { createLagCommits } from './lag-commits';
 import { createLocate } from './locate';
-import { createPlaces, holdBack, readFrom, type Place } from './places';
+import { createPlaces, holdBack, keepPace, readFrom, type Place } from './places';
 import type { Facts } from './read-facts';
 import { consumerSettings, superviseConsumer, type Life } from './supervise';
 import { createTurns, whileBeating } from './turns';
@@ -18,6 +18,12 @@ const MAX_PARTITIONS = 64;
 const STOP_GRACE_MS = 700;
 /** The rest before the next fetch: longer under load, which fills the next batch, and with it the next transaction. */
 const REST = { busyRecords: 8, busyMs: 30, shortMs: 5 };
+
+/**
+ * Of fetches at one pace. They are small, so that nobody gets far ahead; a broker whose partitions are all held back is asked again after
+ * this time. A batch that is larger is still given by the broker to whoever is asked for first: in the end that is who is behind.
+ */
+const PACED = { maxBytesPerPartition: 131_072, maxWaitTimeInMs: 20 };
 
 const NOTHING: Facts = { count: 0, facts: [], applied: () => undefined };
 
@@ -34,12 +40,14 @@ export type Projector = ReturnType<typeof createProjector>;
  * that in its own transaction, by compare-and-set: whoever goes on with a partition that is another one's by now changes nothing, and hears
  * where the tables are. Kafka's own commits are for lag tools to see.
  */
-export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJoin, onRestart, logger }: {
+export const createProjector = ({ kafka, groupId, topics, tables, readFacts, paced = false, onJoin, onRestart, logger }: {
   kafka: Kafka;
   groupId: string;
   topics: string[];
   tables: { applyBatch: ApplyBatch; startPartition: StartPartition };
   readFacts: (topic: string, partition: number, messages: readonly KafkaMessage[]) => Facts;
+  /** Reads as fast as the tables take it, all partitions at one time of the log, up to where it ends at first. */
+  paced?: boolean;
   /** As of `superviseConsumer`. */
   onJoin: () => void;
   onRestart: () => void;
@@ -114,14 +122,15 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
         const answer = await whileBeating(apply(place, to, facts, isOver), heartbeat, gaveUp.signal);
         if (answer === undefined || isOver()) return;
         if (answer.kind === 'overtaken') return void follow(reading, place, answer.next);
-        place.read = to;
+        Object.assign(place, { read: to, time: Number(messages[at - 1]!.timestamp), end: place.end || BigInt(batch.highWatermark) });
         resolveOffset((to - 1n).toString());
         await heartbeat();
       }
     } finally {
       done = true;
     }
-    await sleep(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
+    if (paced) keepPace(reading.consumer, places.known());
+    else await sleep(messages.length >= REST.busyRecords ? REST.busyMs : REST.shortMs);
   };
 
   const begin = async (life: Life): Promise<void> => {
@@ -139,6 +148,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
       const place = places.of(topic, partition);
       if (batchSize !== 0 || place?.known !== true) return;
       const end = place.read = BigInt(lastOffset) + 1n;
+      if (paced) keepPace(consumer, places.known());
       const isPassed = (): boolean => isGone(place) || place.next >= end;
       apply(place, end, NOTHING, isPassed).then((answer) => {
         if (answer?.kind === 'overtaken' && !isGone(place)) follow(reading, place, answer.next);
@@ -158,6 +168,7 @@ export const createProjector = ({ kafka, groupId, topics, tables, readFacts, onJ
       groupId,
       partitionAssigners: [coPartitioned],
       ...consumerSettings,
+      ...(paced && PACED),
     }),
     begin,
     onJoin,

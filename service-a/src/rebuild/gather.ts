@@ -1,7 +1,7 @@
 import type { CopiedBatch } from './copy-batches';
 
-/** Batches that are written at once at most, of at most 500 records each. Each is of one fetch, so that this bounds memory too. */
-const SIZE = 10;
+/** Batches that are written at once at most, of at most 500 records each. Each is of one small fetch, so that this bounds memory too. */
+const SIZE = 20;
 
 /**
  * Gathers batches, to write many at once while the next ones are read. The tables do not know yet what waits here: before they are asked

@@ -4,7 +4,7 @@ import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
 import { askEnds, type LogEnds } from '../kafka/log-ends';
 import { createProjector } from '../kafka/projector';
 import { createFactReader } from '../kafka/read-facts';
-import type { Batch } from '../processors/tables';
+import type { Batch, BatchResult } from '../processors/tables';
 import { CHANGES_KEPT } from '../store/postgres/types';
 import type { Logger } from '../utils/logger';
 import { passOn } from '../utils/tracing';
@@ -28,9 +28,11 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
   logger: Logger;
 }) => {
   const names = Object.values(topics);
+  const idOf = ({ topic, partition }: { topic: string; partition: number }): string => `${topic}/${partition}`;
   /** Before these offsets nothing is told: those who come back from further away are told of everything anew in any case. */
   let pasts: ReadonlyMap<string, bigint> = new Map();
-  const isPast = ({ topic, partition, to }: Batch): boolean => BigInt(to) <= (pasts.get(`${topic}/${partition}`) ?? 0n);
+  /** How far was read, whether it is in the tables yet or not. */
+  const nexts = new Map<string, bigint>();
   let read = 0;
   let unreadable = 0;
   const readFacts = createFactReader({
@@ -46,17 +48,23 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
     trail: { log: () => undefined },
     logger,
   });
+  const applyBatch = (batch: Batch): Promise<BatchResult> => {
+    const next = BigInt(batch.to);
+    nexts.set(idOf(batch), next);
+    return fresh.applyBatch({ ...batch, isPast: next <= (pasts.get(idOf(batch)) ?? 0n) });
+  };
   const projector = createProjector({
-    kafka, groupId, topics: names, readFacts, onJoin: () => undefined, onRestart, logger,
-    tables: { startPartition: fresh.startPartition, applyBatch: (batch) => fresh.applyBatch({ ...batch, isPast: isPast(batch) }) },
+    kafka, groupId, topics: names, readFacts, paced: true, onJoin: () => undefined, onRestart, logger,
+    tables: { startPartition: fresh.startPartition, applyBatch },
   });
   askForEndsOfLog();
 
   /** Whether the fresh tables know the log up to these ends, and what those in use know. */
   const isCaughtUp = async (ends: readonly LogEnds[]): Promise<boolean> => {
-    const positions = await fresh.positions();
-    return ends.every(({ topic, partition, low, high }) => (positions.get(`${topic}/${partition}`) ?? low) >= high)
-      && await fresh.behind() === 0n;
+    const isAt = (positions: ReadonlyMap<string, bigint>): boolean =>
+      ends.every((end) => (positions.get(idOf(end)) ?? end.low) >= end.high);
+    // To ask the tables has them written at once, however little waits: not before all is read.
+    return isAt(nexts) && isAt(await fresh.positions()) && await fresh.behind() === 0n;
   };
 
   return {
@@ -66,7 +74,7 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
     ends: (): Promise<LogEnds[]> => askEnds(kafka, names),
     /** Begins to read, towards these ends. */
     start: (ends: readonly LogEnds[]): void => {
-      pasts = new Map(ends.map(({ topic, partition, high }) => [`${topic}/${partition}`, high - CHANGES_KEPT]));
+      pasts = new Map(ends.map((end) => [idOf(end), end.high - CHANGES_KEPT]));
       projector.start();
     },
     /** Resolves once the fresh tables know the log up to these ends, and what those in use know. @throws the reason of `signal` */

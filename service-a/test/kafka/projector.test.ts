@@ -4,7 +4,7 @@ import type { Facts } from '../../src/kafka/read-facts';
 import { StoreUnavailableError } from '../../src/processors/order-store';
 import type { Batch, BatchResult } from '../../src/processors/tables';
 import type { PostgresStore } from '../../src/store/postgres/types';
-import { aCluster, CODES, records, type LogRecord } from '../support/cluster';
+import { abortMark, aCluster, CODES, records, type LogRecord } from '../support/cluster';
 import { deferred, eventually, recordingLogger } from '../support/fakes';
 
 const soon = (condition: () => boolean): Promise<void> => eventually(condition, 10_000);
@@ -57,13 +57,13 @@ const readFacts = (_topic: string, _partition: number, messages: readonly KafkaM
 describe('the tables follow the log', () => {
   const stops: (() => Promise<void>)[] = [];
 
-  const projecting = (logs: LogRecord[][], { from = {} }: { from?: Record<number, string> } = {}) => {
+  const projecting = (logs: LogRecord[][], { from = {}, paced = false }: { from?: Record<number, string>; paced?: boolean } = {}) => {
     const { kafka, state } = aCluster({ leaders: logs.map(() => 1), logs });
     const held = someTables();
     for (const [partition, next] of Object.entries(from)) held.positions.set(Number(partition), next);
     const { logger, lines } = recordingLogger();
     const projector = createProjector({
-      kafka, groupId: 'g', topics: ['orders'], tables: held.tables, readFacts, onJoin: () => undefined, onRestart: () => undefined, logger,
+      kafka, groupId: 'g', topics: ['orders'], tables: held.tables, readFacts, paced, onJoin: () => undefined, onRestart: () => undefined, logger,
     });
     projector.start();
     stops.push(projector.stop);
@@ -87,6 +87,29 @@ describe('the tables follow the log', () => {
     expect(mostUnderWay()).toBe(1);
     expect(batches.every((batch) => Number(batch.split('-')[1]) - Number(batch.split(/[:-]/)[1]) <= 500)).toBe(true);
     await soon(() => state.committed.get(0) === 1_200 && state.committed.get(1) === 50);
+  });
+
+  const timed = (count: number, stepMs: number): LogRecord[] =>
+    records(count).map((record) => ({ ...record, timestamp: String(record.offset * stepMs) }));
+
+  test('When partitions are read at one pace, then who is ahead by the times of its records waits for the others, and all are read', async () => {
+    const { applied, state } = projecting([timed(3_000, 1), timed(300, 10)], { paced: true });
+    await soon(() => applied.length === 3_300);
+    expect(applied.indexOf('1:100')).toBeGreaterThan(applied.indexOf('0:990'));
+    expect(applied.indexOf('1:200')).toBeGreaterThan(applied.indexOf('0:1990'));
+    // A mark alone, behind which nothing is to be read, holds up nobody either.
+    state.logs[1]!.push(...records(1, 300, { isAborted: true }), abortMark(301));
+    state.logs[0]!.push(...records(10, 3_000, { timestamp: '9000' }));
+    await soon(() => applied.length === 3_310);
+  });
+
+  test('When partitions have come to where the log ended at first, then nobody waits for anybody', async () => {
+    const { applied, state } = projecting([timed(10, 1), timed(10, 10)], { paced: true });
+    await soon(() => applied.length === 20);
+    state.logs[0]!.push(...timed(3_000, 1).slice(10));
+    state.logs[1]!.push(...timed(300, 10).slice(10));
+    await soon(() => applied.length === 3_300);
+    expect(applied.indexOf('1:299')).toBeLessThan(applied.indexOf('0:990'));
   });
 
   test('When the database is away, then the same batch is tried again until it is there, and the place in the group is kept', async () => {

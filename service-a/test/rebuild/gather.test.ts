@@ -20,26 +20,26 @@ describe('createGather', () => {
     for (let at = from; at < from + count; at += 1) await add(batchAt(at));
   };
 
-  test('When ten batches have come, then they are written together, and the next ten may come meanwhile', async () => {
+  test('When twenty batches have come, then they are written together, and the next twenty may come meanwhile', async () => {
     const gathered = gather();
-    await addAll(gathered, 0, 19);
-    expect(writes.map(({ offsets }) => offsets)).toEqual([offsetsOf(0, 10)]);
-    const last = gathered.add(batchAt(19));
+    await addAll(gathered, 0, 39);
+    expect(writes.map(({ offsets }) => offsets)).toEqual([offsetsOf(0, 20)]);
+    const last = gathered.add(batchAt(39));
     await new Promise(setImmediate);
     expect(writes).toHaveLength(1);
     writes[0]!.written.resolve();
     await last;
-    expect(writes.map(({ offsets }) => offsets)).toEqual([offsetsOf(0, 10), offsetsOf(10, 10)]);
+    expect(writes.map(({ offsets }) => offsets)).toEqual([offsetsOf(0, 20), offsetsOf(20, 20)]);
   });
 
   test('When all is to be written, then that waits for what is being written and for what waits', async () => {
     const gathered = gather();
-    await addAll(gathered, 0, 12);
+    await addAll(gathered, 0, 22);
     let flushed = false;
     const flushing = gathered.flush().then(() => { flushed = true; });
     writes[0]!.written.resolve();
     await new Promise(setImmediate);
-    expect([writes[1]?.offsets, flushed]).toEqual([['10', '11'], false]);
+    expect([writes[1]?.offsets, flushed]).toEqual([['20', '21'], false]);
     writes[1]!.written.resolve();
     await flushing;
     await gathered.flush();
@@ -48,9 +48,9 @@ describe('createGather', () => {
 
   test('When a write fails, then whoever comes next hears of it', async () => {
     const gathered = gather();
-    await addAll(gathered, 0, 10);
+    await addAll(gathered, 0, 20);
     writes[0]!.written.reject(new Error('no'));
     await expect(gathered.flush()).rejects.toThrow('no');
-    await expect(addAll(gathered, 10, 10)).rejects.toThrow('no');
+    await expect(addAll(gathered, 20, 20)).rejects.toThrow('no');
   });
 });

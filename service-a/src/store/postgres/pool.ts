@@ -24,6 +24,8 @@ export type PoolSettings = {
   lockMs: number;
   /** Of waiting for a connection, be it that all are busy. */
   connectMs?: number;
+  /** Every statement finds its rows by a key: each is planned once on a connection, whatever values come. */
+  byKey?: boolean;
   schema?: string | undefined;
   logger: Pick<Logger, 'warn'>;
 };
@@ -34,6 +36,9 @@ const BACKOFF_MS = 20;
 const IDLE_IN_TRANSACTION_MS = 5_000;
 
 const backoff = (tries: number): Promise<void> => sleep(BACKOFF_MS * 2 ** tries * (0.5 + Math.random() / 2));
+
+/** To plan what has several joins takes longer than to do it. A plan that was made while a table was empty must do when it is full. */
+const PLANNED_ONCE = 'SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off';
 
 const REPEATED: readonly Fault[] = ['lost', 'conflict'];
 const AWAY: readonly Fault[] = ['lost', 'unavailable'];
@@ -60,14 +65,16 @@ export const askOf = (client: Pool | ClientBase): Ask => async ({ name, text, ro
 
 export type Database = ReturnType<typeof createPool>;
 
-export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2_000, schema, logger }: PoolSettings) => {
+export const createPool = ({ url, name, size, statementMs, lockMs, connectMs = 2_000, byKey = false, schema, logger }: PoolSettings) => {
   const prepare = async (client: ClientBase): Promise<void> => {
     // The pool listens for idle clients alone: without this a connection that is lost while it is used would end the process. Whoever
     // uses it hears of it by the query that fails.
     client.on('error', () => undefined);
     // Whatever the server's default: what anybody has read must outlive the server's crash.
-    const path = schema === undefined ? '' : `; SET search_path = ${escapeIdentifier(schema)}`;
-    await client.query(`SET synchronous_commit = on${path}`);
+    const settings = ['SET synchronous_commit = on'];
+    if (byKey) settings.push(PLANNED_ONCE);
+    if (schema !== undefined) settings.push(`SET search_path = ${escapeIdentifier(schema)}`);
+    await client.query(settings.join('; '));
     // An address can lead there for a while after a failover. It may be behind: what it does not have yet is not unknown.
     const { rows: [server] } = await client.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
     if (server?.standby !== false) throw new Error('the server is a standby');

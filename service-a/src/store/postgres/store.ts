@@ -17,8 +17,8 @@ const STOP_MS = 3_000;
 
 /** Sizes and time-outs: replicas times the sum of sizes stays below the server's limit of connections, 100. */
 const POOLS = {
-  writer: { size: 1, statementMs: 10_000, lockMs: 5_000 },
-  claims: { size: 2, statementMs: 3_000, lockMs: 2_000 },
+  writer: { size: 1, statementMs: 10_000, lockMs: 5_000, byKey: true },
+  claims: { size: 2, statementMs: 3_000, lockMs: 2_000, byKey: true },
   reads: { size: 6, statementMs: 3_000, lockMs: 2_000 },
 } as const;
 

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { startTestPostgres } from '../../../../scripts/test/test-postgres';
 import { StoreUnavailableError } from '../../../src/processors/order-store';
 import { createPool, type PoolSettings } from '../../../src/store/postgres/pool';
@@ -49,6 +50,20 @@ describe('A pool', () => {
       await new Promise((resolve) => setTimeout(resolve, 200));
     });
     expect(await numbers()).toEqual([{ n: 2 }]);
+  });
+
+  test('When every statement finds its rows by a key, then it is planned once, and by an index although the table was empty', async () => {
+    await admin.query('CREATE TABLE keyed (id integer PRIMARY KEY)');
+    const pool = poolOf({ byKey: true });
+    const FIND = { name: 'find', text: 'SELECT FROM keyed WHERE id = ANY ($1::integer[])' };
+    for (const id of [1, 2, 3]) await pool.ask(FIND, [[id]]);
+    const { rows: plans } = await pool.ask({
+      name: 'plans', text: `SELECT generic_plans::integer AS once, custom_plans::integer AS anew FROM pg_prepared_statements WHERE name = '${FIND.name}'`,
+      row: z.object({ once: z.number(), anew: z.number() }),
+    });
+    expect(plans).toEqual([{ once: 3, anew: 0 }]);
+    const { rows: lines } = await pool.ask({ name: 'plan', text: `EXPLAIN EXECUTE ${FIND.name} (NULL)`, row: z.object({ 'QUERY PLAN': z.string() }) });
+    expect(lines.map((line) => line['QUERY PLAN']).join('\n')).toContain('keyed_pkey');
   });
 
   test('When a transaction fails by itself, then nothing of it stays, it is not repeated, and the connection is used again', async () => {
