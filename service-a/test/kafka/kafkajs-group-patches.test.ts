@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded } from 'kafkajs';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup';
 import Runner from 'kafkajs/src/consumer/runner';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error';
 import { patchGroups } from '../../src/kafka/kafkajs-group-patches';
+import { aCluster, CODES, records } from '../support/cluster';
 
 const NOT_COORDINATOR = 16;
 const INCONSISTENT_PROTOCOL = 23;
@@ -21,6 +23,22 @@ test('13 When a fetcher is built while the consumer stops, then it ends, and doe
   });
   expect(await runner.fetch('1')).toEqual([]);
   expect(told).toEqual(['stopped']);
+});
+
+test('13 When a consumer is stopped while it joins for the first time, then it leaves its group, and fetches nothing', async () => {
+  const { kafka, state } = aCluster({ leaders: [1], logs: [records(1)] });
+  let join = (): void => undefined;
+  state.joinWaits.set('group', new Promise((resolve) => { join = resolve; }));
+  const consumer = kafka.consumer({ groupId: 'group' });
+  await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+  const run = consumer.run({ eachMessage: async () => undefined });
+  await consumer.disconnect();
+  join();
+  await run;
+  await sleep(50);
+  // Ends a consumer that goes on all the same.
+  state.fetchErrors.set(1, CODES.topicAuthorizationFailed);
+  expect(state).toMatchObject({ joins: 1, left: ['group'], fetches: [] });
 });
 
 test('When the clock is set back, then the member tells of life on', async () => {

@@ -118,6 +118,27 @@ describe('13 somebody is asked of the cluster', () => {
   });
 });
 
+test('13 When a broker closes its connection while the metadata is looked up, then each broker keeps its own number', async () => {
+  const addresses = [1, 2].map((nodeId) => ({ nodeId, host: `kafka-${nodeId}`, port: 9092 }));
+  const [first, second] = addresses.map((address) => ({
+    nodeId: address.nodeId, connectionPool: address, disconnect: async () => undefined,
+    metadata: async () => {
+      // As a producer does that had asked the first one.
+      pool.removeBroker(addresses[0]!);
+      return { brokers: addresses };
+    },
+  }));
+  const pool = bare(BrokerPool, {
+    brokers: { 1: first, 2: second }, seedBroker: first, findConnectedBroker: async () => second,
+    retrier: (look: (bail: (error: Error) => void) => Promise<void>) => look((error) => { throw error; }),
+  }) as BrokerPool & { refreshMetadata(topics: string[]): Promise<void> };
+  await pool.refreshMetadata(['orders']);
+  expect(pool.brokers).toMatchObject({
+    1: { nodeId: 1, connectionPool: { host: 'kafka-1' } },
+    2: { nodeId: 2, connectionPool: { host: 'kafka-2' } },
+  });
+});
+
 test('13 When a partition of a produce request is refused, then the error tells what became of each', async () => {
   const partitions = [{ partition: 0, errorCode: 0, baseOffset: '7' }, { partition: 1, errorCode: 6, baseOffset: '-1' }];
   await expect(produceV7.parse({ topics: [{ topicName: 'orders', partitions }] }))
