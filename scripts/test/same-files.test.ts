@@ -51,6 +51,7 @@ const SAME = [
   'src/routes/json-body.ts',
   'src/routes/static-page.ts',
   'src/utils/connection.ts',
+  'src/utils/cut.ts',
   'src/utils/gate.ts',
   'src/utils/histogram.ts',
   'src/utils/logger.ts',

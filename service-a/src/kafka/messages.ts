@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { OrderEvent, OrderFact } from '../processors/facts';
 import { canonicalText, orderSchema, uuidSchema } from '../processors/order';
+import { cut } from '../utils/cut';
 import { instantOf } from '../utils/timestamp';
 import { SchemaNeededError } from './avro';
 import { withoutOriginalHeaders } from './envelope-text';
@@ -24,9 +25,7 @@ const paymentCompletedSchema = z.object({
 /** Of what went wrong so much is held, and shown with the order. A dead letter has room for ten million, and whoever lists reads many. */
 const FAILURE_CHARACTERS = 1_000;
 
-/** Never half of a surrogate pair at the end. */
-const beginningSchema = z.string().transform((text) =>
-  (text.length <= FAILURE_CHARACTERS ? text : Buffer.from(text.slice(0, FAILURE_CHARACTERS)).toString()));
+const beginningSchema = z.string().transform((text) => cut(text, FAILURE_CHARACTERS));
 
 const deadLetterSchema = z.object({
   originalKey: z.string().nullable(),
