@@ -127,11 +127,12 @@ export const createGroup = ({ groupId, clock, random, trace }: {
       member.joining?.(refuseJoin(CODE.UNKNOWN_MEMBER_ID, ''));
       member.joining = answer;
       // A member that missed the answer gets it again; only the leader's return, or news in what a member can do, starts a rebalance.
-      if (unchanged && (state === 'completing' || (state === 'stable' && memberId !== leaderId))) answerJoin(member);
-      else {
-        if (known !== undefined && state === 'stable') returns += 1;
-        prepare();
+      if (unchanged && (state === 'completing' || (state === 'stable' && memberId !== leaderId))) {
+        answerJoin(member);
+        return;
       }
+      if (known !== undefined && state === 'stable') returns += 1;
+      prepare();
     },
     sync: ({ memberId, generationId, groupAssignment }: {
       memberId: string; generationId: number; groupAssignment: { memberId: string; memberAssignment: Buffer }[];

@@ -1,4 +1,5 @@
 import type { Admin } from 'kafkajs';
+import { toEndOfLog } from './kafkajs-ends-patch';
 
 /** How far one partition was read. */
 export type Cursor = {
@@ -34,7 +35,7 @@ export const createCursors = (topics: readonly string[]) => {
     /** Asks where the log begins and ends now: there reading starts, and there it has caught up. */
     learnEnds: async (admin: Pick<Admin, 'fetchTopicOffsets'>): Promise<void> => {
       for (const topic of topics) {
-        for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+        for (const { partition, low, high } of await toEndOfLog(() => admin.fetchTopicOffsets(topic))) {
           Object.assign(of(topic, partition), { start: BigInt(low), next: BigInt(low), end: BigInt(high) });
         }
       }

@@ -5,7 +5,6 @@ import type { Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from '../utils/logger';
 import { SchemaNeededError } from './avro';
 import { createCursors } from './cursors';
-import { askForEndsOfLog } from './kafkajs-ends-patch';
 import { createLagCommits } from './lag-commits';
 import { createMember } from './member';
 import { createRebuild, type HandleAll } from './rebuild';
@@ -33,7 +32,6 @@ export const createFollower = ({ kafka, groupId, topics, handle, onJoin, onResta
   onRestart: () => void;
   logger: Logger;
 }) => {
-  askForEndsOfLog();
   const cursors = createCursors(topics);
   let stopping = false;
   /** Tells of life, by the reader that read last. */

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import type { Logger } from '../utils/logger';
-import { toEndOfLog } from './kafkajs-lag-patch';
+import { toEndOfLog } from './kafkajs-ends-patch';
 
 export type PartitionLag = { topic: string; partition: number; records: number };
 

@@ -2,14 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import type { StoredPosition } from '../processors/tables';
 import type { Logger } from '../utils/logger';
-import { askForEndsOfLog } from './kafkajs-ends-patch';
-import { askEnds, type LogEnds } from './log-ends';
+import { askEnds, idOf, type LogEnds } from './log-ends';
 
 const POLL_MS = { behind: 250, caughtUp: 2_000 };
 /** What is older than this is not shown: no figure is better than a wrong one. */
 const STALE_MS = 15_000;
-
-const idOf = ({ topic, partition }: { topic: string; partition: number }): string => `${topic}/${partition}`;
 
 /** How many records the tables are behind an end; what the log no longer holds is no record to wait for. */
 const behindOf = (positions: ReadonlyMap<string, bigint>, { low, ...of }: LogEnds, end: bigint): bigint => {
@@ -27,7 +24,6 @@ export const createTableProgress = ({ kafka, topics, positions, logger }: {
   positions: () => readonly StoredPosition[];
   logger: Logger;
 }) => {
-  askForEndsOfLog();
   /** The ends that were there at the start. */
   let goal: ReadonlyMap<string, bigint> | undefined;
   const startedAt = performance.now();

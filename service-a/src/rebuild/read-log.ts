@@ -1,7 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import type { Codec } from '../kafka/codec';
-import { askForEndsOfLog } from '../kafka/kafkajs-ends-patch';
-import { askEnds, type LogEnds } from '../kafka/log-ends';
+import { askEnds, idOf, type LogEnds } from '../kafka/log-ends';
 import { createProjector } from '../kafka/projector';
 import { createFactReader } from '../kafka/read-facts';
 import type { Batch, BatchResult } from '../processors/tables';
@@ -28,7 +27,6 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
   logger: Logger;
 }) => {
   const names = Object.values(topics);
-  const idOf = ({ topic, partition }: { topic: string; partition: number }): string => `${topic}/${partition}`;
   /** Before these offsets nothing is told: those who come back from further away are told of everything anew in any case. */
   let pasts: ReadonlyMap<string, bigint> = new Map();
   /** How far was read, whether it is in the tables yet or not. */
@@ -57,7 +55,6 @@ export const createLogCopy = ({ kafka, groupId, codec, topics, fresh, onRestart,
     kafka, groupId, topics: names, readFacts, paced: true, onJoin: () => undefined, onRestart, logger,
     tables: { startPartition: fresh.startPartition, applyBatch },
   });
-  askForEndsOfLog();
 
   /** Whether the fresh tables know the log up to these ends, and what those in use know. */
   const isCaughtUp = async (ends: readonly LogEnds[]): Promise<boolean> => {

@@ -1,7 +1,7 @@
 import { Kafka, logLevel, type logCreator } from 'kafkajs';
 import type { Logger } from '../utils/logger';
+import { tellEndOfLog } from './kafkajs-ends-patch';
 import { patchGroups } from './kafkajs-group-patches';
-import { tellEndOfLog } from './kafkajs-lag-patch';
 import { patchNetwork } from './kafkajs-network-patches';
 import { poolEncoderBuffers, readHeadersWhenAsked, sendHeadersAsTheyAre, tameRequestQueue } from './kafkajs-patches';
 import { hideAbortedRecords } from './kafkajs-transaction-patch';

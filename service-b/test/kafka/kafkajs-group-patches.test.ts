@@ -48,7 +48,7 @@ test('When the clock is set back, then the member tells of life on', async () =>
     memberId: 'member', generationId: 1, lastRequest: Date.now() + 3_600_000, coordinator: { heartbeat },
   });
   await group.heartbeat({ interval: 20 });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await sleep(50);
   await group.heartbeat({ interval: 20 });
   expect(heartbeat).toHaveBeenCalledTimes(1);
 });

@@ -9,7 +9,7 @@ export const toEndOfLog = <T>(ask: () => Promise<T>): Promise<T> => wanted.run(t
 
 /**
  * KafkaJS's admin takes for the end of a partition what a reader of committed records may see now. While a transaction is open, whatever
- * waits behind its first record would be no lag.
+ * waits behind its first record would be no lag, and a state without the orders there would count as rebuilt.
  */
 export const tellEndOfLog = (): void => {
   const ask = Cluster.prototype.fetchTopicsOffset;

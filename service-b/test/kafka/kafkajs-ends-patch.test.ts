@@ -1,5 +1,5 @@
 import Cluster from 'kafkajs/src/cluster';
-import { tellEndOfLog, toEndOfLog } from '../../src/kafka/kafkajs-lag-patch';
+import { tellEndOfLog, toEndOfLog } from '../../src/kafka/kafkajs-ends-patch';
 
 test('When an end is asked for as the end of the log, then it is told so on that connection alone, and a level that was chosen stays', async () => {
   const { fetchTopicsOffset } = Cluster.prototype;
